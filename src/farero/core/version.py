@@ -1,0 +1,77 @@
+"""A version of a model and its life: candidate -> staging -> production -> archived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+State: TypeAlias = Literal["candidate", "staging", "production", "archived", "rejected"]
+
+# A rollback takes an archived version back to production; a rejected one can be tried again by force.
+LEGAL_MOVES: Mapping[State, tuple[State, ...]] = {
+    "candidate": ("staging", "rejected", "archived"),
+    "staging": ("production", "candidate", "rejected", "archived"),
+    "production": ("archived",),
+    "archived": ("staging", "production"),
+    "rejected": ("staging", "archived"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One trained model. `digest` names its folder of files; `trained_until` is the latest moment it knows of."""
+
+    model: str
+    number: str
+    state: State
+    digest: str
+    size_bytes: int
+    created_at: datetime
+    trained_until: datetime | None
+    trained_rows: int
+    data_fingerprint: str
+    schema_digest: str
+    origin: str
+    because: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    git_commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One step in a version's life: who moved it, when and why."""
+
+    model: str
+    number: str
+    source: State | None
+    target: State
+    at: datetime
+    by: str
+    because: str
+
+
+def is_legal(source: State, target: State) -> bool:
+    """Whether a version may move so.
+
+    >>> is_legal("candidate", "staging"), is_legal("candidate", "production")
+    (True, False)
+    """
+    return target in LEGAL_MOVES[source]
+
+
+def next_number(existing: list[str], *, schema_changed: bool) -> str:
+    """The semantic version of the next one: 1.0.0, then the next minor, or the next major when the features changed.
+
+    >>> next_number([], schema_changed=False), next_number(["1.0.0", "1.9.0", "1.10.0"], schema_changed=False)
+    ('1.0.0', '1.11.0')
+    >>> next_number(["1.3.0"], schema_changed=True)
+    '2.0.0'
+    """
+    if not existing:
+        return "1.0.0"
+    major, minor, _ = max(tuple(int(part) for part in number.split(".")) for number in existing)
+    return f"{major + 1}.0.0" if schema_changed else f"{major}.{minor + 1}.0"
