@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from farero.core.prediction import Record
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+LogKind: TypeAlias = Literal["number", "text", "flag", "date"]
+"""float64 · string · bool · timestamp[us, UTC]; all may be null."""
 
 
 class Clock(Protocol):
@@ -20,6 +23,19 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The present moment, aware, UTC."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogShape:
+    """What one model's table of predictions holds beside the columns that every table has.
+
+    Attributes:
+        inputs: kept field -> what its column holds; a column that is all None today must still be of the type it will be tomorrow.
+        text_prediction: predictions are class names (string column); else numbers (float64).
+    """
+
+    inputs: Mapping[str, LogKind]
+    text_prediction: bool = False
 
 
 class PredictionLog(Protocol):
