@@ -70,3 +70,30 @@ class Record:
     status: str = "ok"
     times: list[datetime] | None = None
     """Row times where they differ from `time`: a replayed file carries one per row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One row's prediction as it is answered.
+
+    Attributes:
+        prediction: the value [label's unit], 0/1 for binary, the class name for classes.
+        probability: of the positive or of the predicted class [0-1]; None for numbers.
+        risk_level: by the project's thresholds; None where there is no probability of a positive class.
+        probabilities: by class name, for classes only.
+    """
+
+    prediction: float | int | str
+    probability: float | None = None
+    risk_level: RiskLevel | None = None
+    probabilities: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """The recorded answer to one request: one prediction a row, in the rows' order, all by one version."""
+
+    request_id: str
+    model: str
+    version: str
+    predictions: tuple[Answer, ...]
