@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
-from farero.core.window import Window
+from farero.core.window import Window, duration_text
 
 Action: TypeAlias = Literal["keep", "retrain"]
 Trigger: TypeAlias = Literal["evidence", "never", "always", "drift-share"]
@@ -49,6 +49,7 @@ class Evidence:
         drift_alarm: the drift verdict of this window; `drift_because` in words.
         drift_share: share of features with p < .05 in this window [0-1].
         performance: metric of the newest labelled rows under the version in production, and its baseline; None while unknown.
+        performance_fell: whether that fall is larger than the policy's limit and than chance explains.
         new_labelled: labelled rows newer than what production was trained on.
         last_training: when the last training was started; None = never by the loop.
     """
@@ -62,9 +63,9 @@ class Evidence:
     higher_is_better: bool
     performance: float | None
     baseline: float | None
+    performance_fell: bool
     new_labelled: int
     last_training: datetime | None
-    frozen_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +78,71 @@ class Decision:
     policy: str
     window: Window
     inputs: Mapping[str, float | str | bool | None] = field(default_factory=dict)
+
+
+NAMED: Mapping[str, PolicyRule] = {
+    "farero": PolicyRule(name="farero"),
+    "never": PolicyRule(name="never", trigger="never"),
+    "always": PolicyRule(name="always", trigger="always", cooldown=timedelta(0), gated=False, min_rows=1),
+    "textbook": PolicyRule(name="textbook", trigger="drift-share", cooldown=timedelta(0), gated=False, min_rows=1),
+}
+"""The policies that replay can set beside the project's own. `always` and `textbook` promote whatever they train, as the recipes do."""
+
+
+def choose(evidence: Evidence, rule: PolicyRule, at: datetime) -> Decision:
+    """Whether to retrain now. Every reason that counted is named, for a "no" as well.
+
+    Nothing is trained while there is nothing newer to learn from, or inside the cool-down.
+    """
+    for_it = _reasons(evidence, rule)
+    against = _obstacles(evidence, rule, at) if for_it else ()
+    if for_it and not against:
+        action: Action = "retrain"
+        because = for_it
+    else:
+        action = "keep"
+        because = (*for_it, *against) if for_it else (_nothing(evidence, rule),)
+    inputs = {key: value for key, value in asdict(evidence).items() if isinstance(value, (bool, int, float, str, type(None)))}
+    return Decision(at=at, action=action, because=because, policy=rule.name, window=evidence.window, inputs=inputs)
+
+
+def _reasons(evidence: Evidence, rule: PolicyRule) -> tuple[str, ...]:
+    if rule.trigger == "never":
+        return ()
+    if rule.trigger == "always":
+        return ("the policy retrains after every window",)
+    if rule.trigger == "drift-share":
+        if evidence.drift_share >= rule.share:
+            return (f"{evidence.drift_share:.0%} of the features have p < .05, the limit is {rule.share:.0%}",)
+        return ()
+    reasons: list[str] = []
+    if evidence.performance_fell and evidence.performance is not None and evidence.baseline is not None:
+        reasons.append(
+            f"{evidence.metric} is {evidence.performance:.4g} on the newest labelled rows, its baseline was {evidence.baseline:.4g}"
+        )
+    if evidence.drift_alarm:
+        reasons.append(evidence.drift_because)
+    return tuple(reasons)
+
+
+def _obstacles(evidence: Evidence, rule: PolicyRule, at: datetime) -> tuple[str, ...]:
+    obstacles: list[str] = []
+    if evidence.new_labelled < rule.min_rows:
+        obstacles.append(
+            f"but only {evidence.new_labelled} labelled rows are newer than what production was trained on, {rule.min_rows} are needed"
+        )
+    if evidence.last_training is not None and at - evidence.last_training < rule.cooldown:
+        obstacles.append(
+            f"but the last training was on {evidence.last_training:%Y-%m-%d}, inside the cool-down of {duration_text(rule.cooldown)}"
+        )
+    return tuple(obstacles)
+
+
+def _nothing(evidence: Evidence, rule: PolicyRule) -> str:
+    if rule.trigger == "never":
+        return "the policy never retrains"
+    if rule.trigger == "drift-share":
+        return f"{evidence.drift_share:.0%} of the features have p < .05, under the limit of {rule.share:.0%}"
+    if evidence.performance is None:
+        return "no drift alarm, and too few labels to measure performance"
+    return f"no drift alarm, and {evidence.metric} of {evidence.performance:.4g} is within the limit of its baseline"
