@@ -29,29 +29,6 @@ TESTED_ELSEWHERE_FOLDERS: dict[str, str] = {
 
 ROWS = ["S1", "S2", "S3", "L1", "L2", "L4", "L5", "M1", "M2", "M4", "M5", "M9", "M10", "M11"]
 ROWS += ["A2", "A4", "R1", "R3", "R4", "R5", "R6", "R7"]
-    "S1",
-    "S2",
-    "S3",
-    "L1",
-    "L2",
-    "L4",
-    "L5",
-    "M1",
-    "M2",
-    "M4",
-    "M5",
-    "M9",
-    "M10",
-    "M11",
-    "A2",
-    "A4",
-    "R1",
-    "R3",
-    "R4",
-    "R5",
-    "R6",
-    "R7",
-]
 ROW_ID = re.compile(r"[SLMARUP]\d{1,2}")
 
 
