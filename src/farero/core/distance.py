@@ -76,9 +76,10 @@ def ks_and_wasserstein(reference: NDArray[Any], current: NDArray[Any]) -> tuple[
 def ks_p_value(distance: ArrayLike, n: ArrayLike, m: ArrayLike) -> Floats:
     """How often chance alone gives two samples of one continuous distribution at least this KS distance.
 
-    Kolmogorov's limit with Vrbik's correction for small samples. With s = n m / (n + m) it is within 1 % of `scipy.stats.kstwo.sf(distance, s)`
-    for p >= 0.05 and s >= 20, and too large (never too small) further out: by 16 % at p = 0.001 and s = 20, 1 % at 1e-5 and s = 1,000.
-    Ties make it too large too. Rows that are not independent make it too small by far: do not page on it alone.
+    Kolmogorov's limit with Vrbik's correction for small samples. With s = n m / (n + m) it is within 1 % of
+    `scipy.stats.kstwo.sf(distance, s)` for p >= 0.05 and s >= 20, and too large, never too small, further out: by 16 % at
+    p = 0.001 and s = 20, by 1 % at p = 1e-5 and s = 1,000. Ties make it too large too. Rows that are not independent make it
+    too small by far: do not page on it alone.
 
     Args:
         distance: (...) KS distances [0-1]; NaN gives NaN.
