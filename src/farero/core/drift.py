@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from farero.core.distance import chi2, jensen_shannon, ks, ks_p_value, pooled, proportion_p_value, psi, psi_reading
 from farero.core.observation import ColumnDrift, DriftVerdict
-from farero.core.profile import PREDICTION, ColumnProfile, ColumnReference, Profile, Reference, grouped
+from farero.core.profile import ColumnProfile, Profile
+from farero.core.reference import ColumnReference, Reference, grouped
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -280,9 +281,3 @@ def _wasserstein(ref: ColumnReference, now: ColumnProfile) -> float:
     together = np.maximum(left + right, 1e-300)
     areas = np.where(crosses, (left**2 + right**2) / together, left + right) / 2
     return float(areas @ np.diff(at))
-
-
-__all__ = [
-    "LEAST_ROWS", "PREDICTION", "PSI_LIMIT", "RULES", "SHARE_LIMIT", "Rule", "compare", "compare_prediction", "false_alarm_rate",
-    "own_limit", "summarise", "verdict",
-]  # fmt: skip

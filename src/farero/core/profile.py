@@ -1,94 +1,30 @@
-"""What rows looked like, in counts: a reference frozen with each version, and mergeable profiles of windows on its bins."""
+"""What a window's rows looked like, in counts on the bins of a reference; profiles add up, so any span is the sum of its windows."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from farero.core.distance import jensen_shannon
+from farero.core.packed import pack, unpack
 from farero.core.prediction import Outputs
-from farero.core.schema import NEW_CODE, Columns, Schema
-from farero.errors import Corrupt
+from farero.core.reference import (
+    PREDICTION,
+    ColumnKind,
+    ColumnReference,
+    Counts,
+    Reference,
+    as_floats,
+    build_reference,
+    prediction_column,
+)
+from farero.core.schema import NEW_CODE, Columns
 
-ColumnKind: TypeAlias = Literal["number", "choice", "flag", "date"]
-Floats: TypeAlias = NDArray[np.float64]
-Counts: TypeAlias = NDArray[np.int64]
-
-PREDICTION = "prediction"
-"""Name of the column that holds a model's own answers."""
-
-BINS = 256
-GROUPS = 10
-TOP_LEVELS = 20
 KEPT_NEW_VALUES = 20
-_FLAG_LEVELS = ("false", "true")
-_T = TypeVar("_T", "Reference", "Profile")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ColumnReference:
-    """One column of the rows that a version was trained on.
-
-    Attributes:
-        edges: (k - 1,) ascending, numbers and dates [unit; s since 1970]: bin i holds edges[i-1] < x <= edges[i]; the first and the
-            last bin lie outside what the reference holds. Quantiles, so every bin holds about 1 / `BINS` of the rows; a value that
-            holds more has a bin of its own. Empty for choices and flags.
-        levels: (k,) names, choices and flags.
-        counts: (k,) rows per bin or level.
-        groups: (k,) which of a few larger bins each bin belongs to, for PSI and Jensen-Shannon: tenths of the rows, or the largest
-            `TOP_LEVELS` levels and the rest.
-        missing: rows without a value.
-        mean, std, low, high: of the values; None where there are none, or for choices.
-        noise: largest distance of one window of the reference to all of it: KS for numbers and dates, else Jensen-Shannon [0-1].
-        missing_noise: largest difference of one window's share of missing values to the whole [0-1].
-        constant_windows: how many windows held one single value.
-    """
-
-    name: str
-    kind: ColumnKind
-    edges: Floats
-    levels: tuple[str, ...]
-    counts: Counts
-    groups: Counts
-    missing: int
-    mean: float | None
-    std: float | None
-    low: float | None
-    high: float | None
-    noise: float = 0.0
-    missing_noise: float = 0.0
-    constant_windows: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Reference:
-    """The rows that a version was trained on, frozen with it. `windows` and `window_rows` (median) tell where `noise` comes from."""
-
-    rows: int
-    columns: tuple[ColumnReference, ...]
-    prediction: ColumnReference | None
-    windows: int
-    window_rows: int
-    edges_hash: str
-
-    def to_bytes(self) -> bytes:
-        """This reference as bytes that `from_bytes` reads."""
-        return _encode(self)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Reference:
-        """Read what `to_bytes` wrote.
-
-        Raises:
-            Corrupt: the bytes are something else.
-        """
-        return _decode(data, cls)
+"""How many new levels of a column are kept by name in one profile; all are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,7 +67,7 @@ class Profile:
 
     def to_bytes(self) -> bytes:
         """This profile as bytes that `from_bytes` reads."""
-        return _encode(self)
+        return pack(self)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Profile:
@@ -140,41 +76,7 @@ class Profile:
         Raises:
             Corrupt: the bytes are something else.
         """
-        return _decode(data, cls)
-
-
-def build_reference(
-    schema: Schema, columns: Columns, outputs: Outputs | None = None, window_index: NDArray[np.int64] | None = None
-) -> Reference:
-    """Freeze what these rows look like.
-
-    Args:
-        schema: declares the features.
-        columns: n checked rows by feature name.
-        outputs: the model's answers to them, for prediction drift. None = not watched.
-        window_index: (n,) which window each row falls into, any whole numbers; tells how much windows differ of themselves (a weekend is no
-            drift). None = unknown, and taken as not at all.
-
-    Returns:
-        The reference; with zero rows one whose every count is 0.
-    """
-    windows = _Windows.of(window_index)
-    made = tuple(_column_reference(f.name, _kind(f.kind), f.levels, columns[f.name], windows) for f in schema.features)
-    rows = len(columns[schema.features[0].name]) if schema.features else 0
-    prediction = None
-    if outputs is not None:
-        kind, levels, values = _prediction_column(outputs)
-        prediction = _column_reference(PREDICTION, kind, levels, values, windows)
-        rows = len(values)
-    every = (*made, prediction) if prediction else made
-    return Reference(
-        rows=rows,
-        columns=made,
-        prediction=prediction,
-        windows=windows.count,
-        window_rows=windows.median_rows,
-        edges_hash=_edges_hash(every),
-    )
+        return unpack(data, cls)
 
 
 def build(
@@ -195,7 +97,7 @@ def build(
     made = tuple(_column_profile(ref, columns[ref.name], named.get(ref.name, {})) for ref in reference.columns)
     prediction = None
     if outputs is not None and reference.prediction is not None:
-        prediction = _column_profile(reference.prediction, _prediction_column(outputs)[2], {})
+        prediction = _column_profile(reference.prediction, prediction_column(outputs)[2], {})
     rows = len(columns[reference.columns[0].name]) if reference.columns else (0 if outputs is None else len(outputs.value))
     return Profile(rows=rows, edges_hash=reference.edges_hash, columns=made, prediction=prediction)
 
@@ -213,134 +115,6 @@ def merge(a: Profile, b: Profile) -> Profile:
     return Profile(rows=a.rows + b.rows, edges_hash=a.edges_hash, columns=columns, prediction=prediction)
 
 
-def _kind(kind: str) -> ColumnKind:
-    kinds: Mapping[str, ColumnKind] = {"number": "number", "choice": "choice", "flag": "flag", "date": "date"}
-    return kinds[kind]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Windows:
-    """Which rows belong to which of the reference's windows; windows of less than half the median size say little and are left out."""
-
-    index: NDArray[np.int64] | None
-    kept: NDArray[np.bool_]
-    median_rows: int
-
-    @property
-    def count(self) -> int:
-        return int(self.kept.sum())
-
-    @classmethod
-    def of(cls, window_index: NDArray[np.int64] | None) -> _Windows:
-        if window_index is None or not len(window_index):
-            return cls(index=None, kept=np.zeros(0, dtype=np.bool_), median_rows=0)
-        _, index, sizes = np.unique(window_index, return_inverse=True, return_counts=True)
-        median = float(np.median(sizes))
-        return cls(index=index.astype(np.int64), kept=sizes >= median / 2, median_rows=int(median))
-
-    def table(self, codes: Counts, bins: int) -> Counts:
-        """(windows, bins) rows of each kept window in each bin; codes below 0 are left out."""
-        assert self.index is not None
-        used = codes >= 0
-        flat = np.bincount(self.index[used] * bins + codes[used], minlength=len(self.kept) * bins)
-        return flat.reshape(len(self.kept), bins)[self.kept]
-
-
-def _column_reference(name: str, kind: ColumnKind, levels: tuple[str, ...], raw: NDArray[Any], windows: _Windows) -> ColumnReference:
-    if kind in ("number", "date"):
-        values = _as_floats(raw)
-        finite = np.sort(values[np.isfinite(values)])
-        edges = _edges(finite)
-        codes = np.where(np.isfinite(values), np.searchsorted(edges, values, side="left"), -1)
-        counts = np.bincount(codes[codes >= 0], minlength=len(edges) + 1)
-        missing = int(np.isnan(values).sum())
-        mean, std, low, high = (
-            (float(finite.mean()), float(finite.std()), float(finite[0]), float(finite[-1])) if len(finite) else (None, None, None, None)
-        )
-        made = ColumnReference(
-            name=name, kind=kind, edges=edges, levels=(), counts=counts, groups=_tenths(counts), missing=missing,
-            mean=mean, std=std, low=low, high=high,
-        )  # fmt: skip
-    else:
-        levels = _FLAG_LEVELS if kind == "flag" else levels
-        codes = raw.astype(np.int64)
-        counts = np.bincount(codes[codes >= 0], minlength=len(levels))
-        total = int(counts.sum())
-        mean = float(counts[1] / total) if kind == "flag" and total else None
-        made = ColumnReference(
-            name=name, kind=kind, edges=np.zeros(0), levels=levels, counts=counts, groups=_largest(counts),
-            missing=int((codes == -1).sum()), mean=mean, std=None, low=None, high=None,
-        )  # fmt: skip
-    if windows.count < 2 or not counts.sum():
-        return made
-    table = windows.table(codes, len(counts))
-    shares = windows.table(_missing_flags(raw, kind), 2)
-    return replace(
-        made,
-        noise=_largest_distance(table, made),
-        missing_noise=float(np.max(np.abs(shares[:, 1] / shares.sum(axis=1) - made.missing / len(raw)))),
-        constant_windows=int(np.sum((table > 0).sum(axis=1) == 1)),
-    )
-
-
-def _missing_flags(raw: NDArray[Any], kind: ColumnKind) -> Counts:
-    return (raw == -1 if kind in ("choice", "flag") else np.isnan(_as_floats(raw))).astype(np.int64)
-
-
-def _largest_distance(table: Counts, column: ColumnReference) -> float:
-    """How far the farthest window lies from all rows."""
-    table = table[table.sum(axis=1) > 0]
-    if not len(table):
-        return 0.0
-    if len(column.edges):
-        shares = table / table.sum(axis=1, keepdims=True) - column.counts / column.counts.sum()
-        return float(np.max(np.abs(np.cumsum(shares, axis=1))))
-    whole = grouped(column.counts, column.groups)
-    return max(jensen_shannon(whole, grouped(row, column.groups)) for row in table)
-
-
-def grouped(counts: NDArray[Any], groups: Counts) -> Floats:
-    """Counts over the larger bins of a reference (see `ColumnReference.groups`)."""
-    return np.asarray(np.bincount(groups, weights=counts, minlength=int(groups.max(initial=0)) + 1), dtype=np.float64)
-
-
-def _as_floats(raw: NDArray[Any]) -> Floats:
-    """Numbers as they are; dates as seconds since 1970, NaT as NaN."""
-    if raw.dtype.kind == "M":
-        micros = raw.astype("datetime64[us]").astype(np.int64)
-        return np.where(np.isnat(raw), np.nan, micros / 1e6)
-    return np.asarray(raw, dtype=np.float64)
-
-
-def _edges(ordered: Floats) -> Floats:
-    """Quantiles, unique; a value that holds a whole bin's rows gets a second edge just below, and so a bin of its own."""
-    n = len(ordered)
-    if not n:
-        return np.zeros(0)
-    points = np.unique(ordered[np.ceil(n * np.arange(1, BINS + 1) / BINS).astype(np.int64) - 1])
-    held = np.searchsorted(ordered, points, side="right") - np.searchsorted(ordered, points, side="left")
-    atoms = points[held * BINS >= n]
-    return np.unique(np.concatenate([points, np.nextafter(atoms, -np.inf), [np.nextafter(ordered[0], -np.inf)]]))
-
-
-def _tenths(counts: Counts) -> Counts:
-    """Bins in order, thrown together into about `GROUPS` of equal size."""
-    total = int(counts.sum())
-    if not total:
-        return np.zeros(len(counts), dtype=np.int64)
-    middles = np.cumsum(counts) - counts / 2
-    tenth = np.minimum((middles * GROUPS / total).astype(np.int64), GROUPS - 1)
-    return np.unique(tenth, return_inverse=True)[1].astype(np.int64)
-
-
-def _largest(counts: Counts) -> Counts:
-    """The largest levels each by themselves, the others together."""
-    order = np.argsort(-counts, kind="stable")
-    groups = np.empty(len(counts), dtype=np.int64)
-    groups[order] = np.minimum(np.arange(len(counts)), TOP_LEVELS)
-    return groups
-
-
 def _column_profile(ref: ColumnReference, raw: NDArray[Any], names: Mapping[str, int]) -> ColumnProfile:
     if ref.kind in ("choice", "flag"):
         codes = raw.astype(np.int64)
@@ -349,7 +123,7 @@ def _column_profile(ref: ColumnReference, raw: NDArray[Any], names: Mapping[str,
         new = int(np.sum((codes == NEW_CODE) | (codes >= len(ref.levels))))
         counts = np.bincount(known, minlength=len(ref.levels))
         return ColumnProfile(name=ref.name, counts=counts, missing=int((codes == -1).sum()), new=new, new_values=kept)
-    values = _as_floats(raw)
+    values = as_floats(raw)
     finite = values[np.isfinite(values)]
     missing = int(np.isnan(values).sum())
     counts = np.bincount(np.searchsorted(ref.edges, finite, side="left"), minlength=len(ref.edges) + 1)
@@ -359,13 +133,6 @@ def _column_profile(ref: ColumnReference, raw: NDArray[Any], names: Mapping[str,
         total=float(shifted.sum()), squares=float(shifted @ shifted),
         low=float(finite.min()) if len(finite) else None, high=float(finite.max()) if len(finite) else None,
     )  # fmt: skip
-
-
-def _prediction_column(outputs: Outputs) -> tuple[ColumnKind, tuple[str, ...], NDArray[Any]]:
-    """The answers as a column: class indices for classes, the probability for binary, else the value."""
-    if outputs.probabilities is not None:
-        return "choice", tuple(str(i) for i in range(outputs.probabilities.shape[1])), outputs.value.astype(np.int64)
-    return "number", (), outputs.value if outputs.probability is None else outputs.probability
 
 
 def _add(a: ColumnProfile, b: ColumnProfile) -> ColumnProfile:
@@ -379,31 +146,5 @@ def _add(a: ColumnProfile, b: ColumnProfile) -> ColumnProfile:
     )  # fmt: skip
 
 
-def _edges_hash(columns: tuple[ColumnReference, ...]) -> str:
-    digest = hashlib.sha256()
-    for column in columns:
-        digest.update(repr((column.name, column.kind, column.levels)).encode() + column.edges.tobytes())
-    return digest.hexdigest()
-
-
-def _encode(value: Reference | Profile) -> bytes:
-    def as_plain(array: object) -> object:
-        if isinstance(array, np.ndarray):
-            return [array.dtype.str, array.tobytes()]
-        raise TypeError(f"cannot store a {type(array).__name__}")
-
-    return msgspec.msgpack.encode(value, enc_hook=as_plain)
-
-
-def _decode(data: bytes, kind: type[_T]) -> _T:
-    def as_array(_: type, plain: object) -> object:
-        if not isinstance(plain, list) or len(plain) != 2 or plain[0] not in ("<f8", "<i8"):
-            raise ValueError("not an array")
-        return np.frombuffer(plain[1], dtype=plain[0])
-
-    try:
-        return msgspec.msgpack.decode(data, type=kind, dec_hook=as_array)
-    except (msgspec.MsgspecError, ValueError, TypeError) as error:
-        raise Corrupt(
-            f"These {len(data)} bytes are not a {kind.__name__.lower()}: {error}.", hint="Restore the file from a backup."
-        ) from error
+# Whoever profiles needs the reference too: one import serves both.
+__all__ = ["PREDICTION", "ColumnKind", "ColumnProfile", "ColumnReference", "Profile", "Reference", "build", "build_reference", "merge"]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from farero.core.distance import proportion_p_value
 from farero.core.finding import Finding, Severity
-from farero.core.profile import ColumnProfile, ColumnReference, Profile, Reference
+from farero.core.profile import ColumnProfile, Profile
+from farero.core.reference import ColumnReference, Reference
 
 _CHANCE = 1e-4
 """A share counts as above the reference's when chance alone gives such a difference less often than this."""

@@ -1,0 +1,46 @@
+"""Frozen values that hold numpy arrays, as bytes and back: msgpack with each array's raw bytes. No pickle, so reading runs no code."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from farero.errors import Corrupt
+
+_DTYPES = ("<f8", "<i8")
+_T = TypeVar("_T")
+
+
+def pack(value: object) -> bytes:
+    """A dataclass of plain values and float64 or int64 arrays as bytes.
+
+    Raises:
+        TypeError: it holds something else.
+    """
+    return msgspec.msgpack.encode(value, enc_hook=_plain)
+
+
+def unpack(data: bytes, kind: type[_T]) -> _T:
+    """Read what `pack` wrote. The arrays are read-only views of `data`.
+
+    Raises:
+        Corrupt: the bytes are something else.
+    """
+    try:
+        return msgspec.msgpack.decode(data, type=kind, dec_hook=_array)
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise Corrupt(f"These {len(data)} bytes are not a {kind.__name__}: {error}.", hint="Restore the file from a backup.") from error
+
+
+def _plain(array: object) -> object:
+    if isinstance(array, np.ndarray) and array.dtype.str in _DTYPES and array.ndim == 1:
+        return [array.dtype.str, array.tobytes()]
+    raise TypeError(f"cannot store a {type(array).__name__}")
+
+
+def _array(_: type, plain: object) -> object:
+    if not isinstance(plain, list) or len(plain) != 2 or plain[0] not in _DTYPES or not isinstance(plain[1], bytes):
+        raise ValueError("an array is not what was written")
+    return np.frombuffer(plain[1], dtype=plain[0])
