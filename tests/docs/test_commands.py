@@ -69,7 +69,11 @@ class Terminal:
         self.servers.append(server)
         end = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < end:
-            assert server.poll() is None, (self.folder / "server.txt").read_text()
+            try:
+                server.wait(timeout=0.2)
+                pytest.fail(f"the server ended by itself:\n{(self.folder / 'server.txt').read_text()}")
+            except subprocess.TimeoutExpired:
+                pass  # it runs
             try:
                 if httpx.get(f"http://127.0.0.1:{self.port}/health/ready", timeout=2).status_code == 200:
                     return
