@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
-_EPOCH = datetime(1970, 1, 5, tzinfo=UTC)  # a Monday, so that windows of a week begin on Mondays
+EPOCH = datetime(1970, 1, 5, tzinfo=UTC)  # a Monday, so that windows of a week begin on Mondays
 
 
 def parse_duration(text: str) -> timedelta:
@@ -55,5 +55,5 @@ def window_at(time: datetime, size: timedelta) -> Window:
     >>> str(window_at(datetime(2024, 5, 1, 13, tzinfo=UTC), timedelta(days=1)))
     '2024-05-01T00:00Z/2024-05-02T00:00Z'
     """
-    start = _EPOCH + ((time - _EPOCH) // size) * size
+    start = EPOCH + ((time - EPOCH) // size) * size
     return Window(start=start, end=start + size)

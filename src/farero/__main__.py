@@ -1,0 +1,5 @@
+"""`python -m farero` is `farero`."""
+
+from farero.cli.main import run
+
+run()

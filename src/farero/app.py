@@ -1,0 +1,444 @@
+"""App: one short method for each thing that Farero can do. Faces translate, call one of these, and translate back."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farero.core.health import Check, Health, ModelHealth, Status, worst_status
+from farero.core.incident import Incident
+from farero.core.label import LabelReceipt, LabelRow
+from farero.core.observation import Observation
+from farero.core.policy import PolicyRule
+from farero.core.prediction import Served
+from farero.core.run import Run
+from farero.core.performance import METRICS
+from farero.core.schema import Fault, Rows, check_columns, check_rows
+from farero.core.version import Move, Version
+from farero.core.window import duration_text
+from farero.errors import (
+    BadInput,
+    FareroError,
+    IllegalMove,
+    ModelNotFound,
+    NotReady,
+    SchemaMismatch,
+)
+from farero.loop import Loop, Turn
+from farero.replay import history as recorded
+from farero.replay import side_by_side
+from farero.replay.result import ReplayResult
+from farero.serving import stored
+from farero.serving.spool import Spool
+from farero.store import decisions, incidents, meta, observations, outbox, refusals, runs, versions
+
+if TYPE_CHECKING:
+    from farero.ports import Clock, PredictionLog
+    from farero.project.config import Settings
+    from farero.project.declare import Project
+    from farero.serving.pool import Pool
+    from farero.store.decisions import StoredDecision
+    from farero.store.outbox import Delivery
+    from farero.store.database import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePredicted:
+    """Predictions for a file: those of the rows that fit, in order, and the faults of the others."""
+
+    served: Served
+    positions: tuple[int, ...]
+    faults: tuple[Fault, ...]
+
+
+class App:
+    """One installation: its models, their state, and everything that can be done with them."""
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        settings: Settings,
+        projects: Mapping[str, Project],
+        loops: Mapping[str, Loop],
+        store: Store,
+        log: PredictionLog,
+        pool: Pool,
+        spool: Spool,
+        clock: Clock,
+        new_id: Callable[[], str],
+        hand_over: Callable[[], int],
+        replay_command: str,
+        farero_version: str,
+    ) -> None:
+        self.root = root
+        self.settings = settings
+        self._projects = projects
+        self._loops = loops
+        self._store = store
+        self._log = log
+        self._pool = pool
+        self._spool = spool
+        self._clock = clock
+        self._new_id = new_id
+        self._hand_over = hand_over
+        self._replay_command = replay_command
+        self._farero_version = farero_version
+        self._started = clock.now()
+        self._stamp: Mapping[str, tuple[str, int]] | None = None
+        self._broken: dict[str, str] = {}
+        self._answered: dict[str, int] = dict.fromkeys(projects, 0)
+
+    # ── models ──────────────────────────────────────────────────────────
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models of this installation, in the order of farero.toml."""
+        return tuple(self._projects)
+
+    def project(self, model: str) -> Project:
+        """The declaration of a model."""
+        if model not in self._projects:
+            near = difflib.get_close_matches(model, self.models, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(self.models)}."
+            raise ModelNotFound(f"There is no model {model!r} in this installation.", hint=hint)
+        return self._projects[model]
+
+    def only_model(self, model: str | None) -> str:
+        """The model named, or the only one there is."""
+        if model is not None:
+            self.project(model)
+            return model
+        if len(self.models) > 1:
+            raise BadInput("This installation has several models.", hint=f"Name one with --model: {', '.join(self.models)}.")
+        return self.models[0]
+
+    # ── predict, label ──────────────────────────────────────────────────
+
+    def predict(
+        self, model: str, rows: Sequence[object], *, request_id: str | None = None, endpoint: str = "predict", prefix: str = "rows"
+    ) -> Served:
+        """Answer rows, recorded before this returns.
+
+        Raises:
+            SchemaMismatch: a row does not fit; names every fault of every row. Nothing is stored.
+            NotReady: no version is in production.
+            PredictFailed: the model raised or answered nonsense.
+            LogUnavailable: the answer could not be recorded, so it is not given.
+        """
+        schema = self.project(model).schema
+        checked = check_rows(schema, rows, prefix=prefix)
+        if checked.faults:
+            self._count_refusals(model, checked.faults)
+            raise SchemaMismatch(f"{len(checked.faults)} faults in {len(rows)} rows; nothing was predicted.", faults=checked.faults)
+        return self._answer(model, checked.rows, request_id, endpoint)
+
+    def predict_table(self, model: str, table: Mapping[str, Sequence[object]]) -> FilePredicted:
+        """Answer the rows of a table that fit and name the faults of the others."""
+        schema = self.project(model).schema
+        names = {field.name for field in schema.fields} | ({schema.key} if schema.key else set())
+        checked = check_columns(schema, {name: values for name, values in table.items() if name in names})
+        if checked.rows.count == 0:
+            raise SchemaMismatch("No row of the input fits the declared features.", faults=checked.faults)
+        served = self._answer(model, checked.rows, None, "file")
+        positions = tuple(int(position) for position in checked.fits.nonzero()[0])
+        return FilePredicted(served=served, positions=positions, faults=checked.faults)
+
+    def _answer(self, model: str, rows: Rows, request_id: str | None, endpoint: str) -> Served:
+        if model in self._broken:
+            raise NotReady(f"{model} cannot be served: {self._broken[model]}", hint="Put another version back with: farero rollback.")
+        predict = self._loops[model].predict
+        answered = predict.answer(rows, request_id=request_id or self._new_id(), endpoint=endpoint, at=self._clock.now())
+        self._answered[model] += rows.count
+        return predict.spell(answered)
+
+    def _count_refusals(self, model: str, faults: Sequence[Fault]) -> None:
+        """Refused rows are not stored, only counted by field and reason: a client that changed must show up somewhere."""
+        counts: dict[tuple[str, str], int] = {}
+        for fault in faults:
+            field = fault.path.split("].", 1)[-1]
+            known = field if any(field == declared.name for declared in self.project(model).schema.fields) else "(undeclared)"
+            counts[known, fault.code] = counts.get((known, fault.code), 0) + 1
+        today = self._clock.now().date()
+        with self._store.write() as conn:
+            for (field, code), count in counts.items():
+                refusals.add(conn, model, today, field, code, count)
+
+    def label(self, model: str, rows: Sequence[LabelRow], *, prefix: str = "labels") -> LabelReceipt:
+        """Take labels; the receipt reports each that was a duplicate, a contradiction, unknown or invalid."""
+        self.project(model)
+        self._hand_over()  # a label may come right after its prediction, before the worker has handed that over
+        return self._loops[model].label.take(rows, prefix=prefix)
+
+    # ── versions ────────────────────────────────────────────────────────
+
+    def versions(self, model: str) -> list[Version]:
+        """Every version, newest first."""
+        self.project(model)
+        with self._store.read() as conn:
+            return versions.all(conn, model)
+
+    def version(self, model: str, number: str) -> Version:
+        """One version."""
+        self.project(model)
+        with self._store.read() as conn:
+            return versions.get(conn, model, number)
+
+    def moves(self, model: str, number: str | None = None) -> list[Move]:
+        """Who moved which version, when and why; oldest first."""
+        self.project(model)
+        with self._store.read() as conn:
+            return versions.moves(conn, model, number)
+
+    def verify(self, model: str, number: str) -> None:
+        """Check every file of a version against its manifest and load it.
+
+        Raises:
+            Corrupt: a file is changed, missing or one too many.
+        """
+        self._pool.get(self.version(model, number), fresh=True)
+
+    def promote(self, model: str, number: str, *, to: str = "production", by: str, because: str, force: bool = False) -> Version:
+        """Move a version to staging or production.
+
+        A version that lost its contest goes to production by force only, and with a reason.
+
+        Raises:
+            IllegalMove: it was rejected and `force` is not set, or force comes without a reason.
+            Corrupt: its files are not what was stored.
+        """
+        version = self.version(model, number)
+        if version.state == "rejected" and not force:
+            raise IllegalMove(
+                f"{model} {number} was rejected: {self.moves(model, number)[-1].because}.",
+                hint="To promote it all the same: --force --because TEXT.",
+            )
+        if force and not because.strip():
+            raise IllegalMove("A forced promotion needs a reason.", hint="Add --because TEXT.")
+        promote = self._loops[model].promote
+        reason = because.strip() or "asked for"
+        if to == "staging":
+            return promote.to_staging(number, by=by, because=reason)
+        if to != "production":
+            raise BadInput(f"A version cannot be promoted to {to!r}.", hint="Write staging or production.")
+        moved = promote.to_production(number, by=by, because=f"forced: {reason}" if force else reason)
+        self._broken.pop(model, None)
+        return moved
+
+    def rollback(self, model: str, *, to: str | None = None, by: str, because: str) -> Version:
+        """Put the version back that was in production before, or the one named."""
+        self.project(model)
+        moved = self._loops[model].promote.back(to=to, by=by, because=because.strip() or "asked for")
+        self._broken.pop(model, None)
+        return moved
+
+    # ── train ───────────────────────────────────────────────────────────
+
+    def train(self, model: str, data: Path | None, *, time: str | None, until: datetime | None, because: str) -> Version:
+        """A new candidate, from a file or from the prediction log and its labels.
+
+        Raises:
+            TrainFailed: the train function failed; says how.
+            BadInput: the file cannot be used; names every fault.
+        """
+        retrain = self._loops[model].retrain
+        now = self._clock.now()
+        at = until or now
+        origin = f"train/{self._new_id()}"
+        if data is None:
+            rows = retrain.history(at)
+            return retrain.first(rows, until=at, origin=origin, because=because or "asked for", tags={}).version
+        rows = recorded.for_training(data, self.project(model).schema, self.project(model).label_spec, time=time, now=now)
+        rows = rows.where(rows.times <= stored.moment(at)) if until else rows
+        kept = retrain.keep(rows)
+        trained = retrain.first(rows, until=at, origin=origin, because=because or f"trained on {data.name}", tags={"base": kept})
+        return trained.version
+
+    def retrain(self, model: str, *, because: str) -> Turn:
+        """Train, judge and promote now, whatever the policy says."""
+        self.project(model)
+        self._hand_over()
+        return self._loops[model].force(self._clock.now(), because=because)
+
+    # ── what is known ───────────────────────────────────────────────────
+
+    def observations(self, model: str, last: int | None = None) -> list[Observation]:
+        """Windows as they were seen, oldest first."""
+        self.project(model)
+        with self._store.read() as conn:
+            return observations.latest(conn, model, last=last)
+
+    def incidents(self, model: str | None = None, last: int = 100) -> list[Incident]:
+        """Incidents, newest first."""
+        with self._store.read() as conn:
+            return incidents.all(conn, model, last=last)
+
+    def incident(self, id: str) -> Incident:
+        """One incident."""
+        with self._store.read() as conn:
+            return incidents.get(conn, id)
+
+    def acknowledge(self, id: str, *, by: str, note: str = "") -> Incident:
+        """Say that somebody looks after it."""
+        return self._loops[self.incident(id).model].alert.acknowledge(id, by=by, note=note, at=self._clock.now())
+
+    def resolve(self, id: str, *, by: str, note: str = "") -> Incident:
+        """Close it by hand."""
+        return self._loops[self.incident(id).model].alert.resolve(id, by=by, note=note, at=self._clock.now())
+
+    def decisions(self, model: str, last: int | None = 100) -> list[StoredDecision]:
+        """Decisions with what became of them, newest first; "no" included."""
+        self.project(model)
+        with self._store.read() as conn:
+            return decisions.all(conn, model, last=last)
+
+    def runs(self, model: str | None = None, last: int | None = 50) -> list[Run]:
+        """Training runs, newest first."""
+        with self._store.read() as conn:
+            return runs.all(conn, model, last=last)
+
+    def notifications(self, last: int | None = 50) -> list[Delivery]:
+        """Messages with what became of them, newest first."""
+        with self._store.read() as conn:
+            return outbox.all(conn, last=last)
+
+    def health(self) -> Health:
+        """How the installation is doing: as bad as the worst of its models and parts."""
+        checks = [self._check_store(), self._check_spool()]
+        models = [self._model_health(model) for model in self.models]
+        return Health(
+            status=worst_status([*(model.status for model in models), *(check.status for check in checks)]),
+            version=self._farero_version,
+            uptime_s=(self._clock.now() - self._started).total_seconds(),
+            models=tuple(models),
+            checks=tuple(checks),
+        )
+
+    def _model_health(self, model: str) -> ModelHealth:
+        predictions = self._answered[model]
+        if model in self._broken:
+            return ModelHealth(
+                model=model, status="unhealthy", version=None, loaded=False, engine=None, predictions=predictions, because=self._broken[model]
+            )
+        try:
+            loaded = self._pool.production(model)
+        except NotReady as absent:
+            return ModelHealth(
+                model=model, status="unhealthy", version=None, loaded=False, engine=None, predictions=predictions, because=str(absent)
+            )
+        status: Status = "healthy"
+        because = ""
+        with self._store.read() as conn:
+            grave = [incident for incident in incidents.open(conn, model) if incident.severity in ("high", "critical")]
+        if grave:
+            status, because = "degraded", f"{len(grave)} open incidents: {grave[0].kind}: {grave[0].because}"
+        return ModelHealth(
+            model=model, status=status, version=loaded.version.number, loaded=True, engine=loaded.engine.kind,
+            predictions=self._recorded(model), because=because,
+        )  # fmt: skip
+
+    def _recorded(self, model: str) -> int:
+        span = self._log.span(model)
+        return max(span[2] if span else 0, self._answered[model])
+
+    def _check_store(self) -> Check:
+        try:
+            with self._store.read() as conn:
+                beat = meta.get(conn, "worker.beat")
+        except FareroError as failure:
+            return Check(name="state", status="unhealthy", detail=str(failure))
+        return Check(name="state", status="healthy", detail=f"last turn of the worker {beat}" if beat else "no turn of the worker yet")
+
+    def _check_spool(self) -> Check:
+        waiting = self._spool.backlog_bytes()
+        status: Status = "healthy" if waiting < 256 << 20 else "degraded"
+        return Check(name="log", status=status, detail=f"{waiting} bytes wait to be handed over")
+
+    # ── the loop ────────────────────────────────────────────────────────
+
+    def refresh(self) -> None:
+        """Pick up promotions that another process made. Cheap: one query while nothing changed."""
+        with self._store.read() as conn:
+            stamp = versions.production_stamp(conn)
+        if stamp == self._stamp:
+            return
+        for model, (number, revision) in stamp.items():
+            if model in self._projects and (self._stamp is None or self._stamp.get(model) != (number, revision)):
+                self._load(model, number)
+        self._stamp = stamp
+
+    def _load(self, model: str, number: str) -> None:
+        """A version that cannot be loaded must not take the whole server down: its model says so and the others go on."""
+        try:
+            self._pool.swap(model, self.version(model, number))
+            self._broken.pop(model, None)
+        except FareroError as failure:
+            self._pool.drop(model)
+            self._broken[model] = str(failure)
+
+    def tick(self) -> list[Turn]:
+        """One turn of everything that goes on by itself: hand over, refresh, close windows and decide, deliver messages."""
+        self._hand_over()
+        self.refresh()
+        now = self._clock.now()
+        turns = [turn for loop in self._loops.values() for turn in loop.turn(now)]
+        with self._store.write() as conn:
+            meta.set(conn, "worker.beat", now.isoformat())
+        return turns
+
+    # ── replay ──────────────────────────────────────────────────────────
+
+    def replay(
+        self,
+        model: str,
+        data: Path,
+        *,
+        time: str,
+        label: str | None = None,
+        label_time: str | None = None,
+        window: timedelta | None = None,
+        train_until: str = "0.25",
+        rules: Sequence[PolicyRule] = (),
+        keep: bool = False,
+        inferred: bool = False,
+        at_once: int = 2,
+        progress: side_by_side.ProgressOf = lambda name, share, words: None,
+    ) -> ReplayResult:
+        """Live recorded history through the loop under each policy. With `keep`, the first policy's state becomes the installation's own."""
+        project = self.project(model)
+        size = window or project.window
+        history = recorded.read(
+            data, project.schema, project.label_spec, time=time, label_column=label, label_time=label_time
+        )  # fmt: skip
+        until = recorded.train_until(history, train_until, size)
+        chosen = rules or [project.rule]
+        plans = [
+            side_by_side.Plan(
+                root=self.root, model=model, data=data, time=time, label=label, label_time=label_time, until=until, size=size,
+                rule=rule, home=self.root if keep and index == 0 else None, inferred=inferred,
+            )
+            for index, rule in enumerate(chosen)
+        ]  # fmt: skip
+        policies = side_by_side.run_all(plans, self._replay_command, at_once=at_once, progress=progress)
+        return ReplayResult(
+            model=model,
+            rows=history.count,
+            start=stored.aware(history.times[0]),
+            end=stored.aware(history.times[-1]),
+            train_until=until,
+            window=duration_text(size),
+            metric=project.metric,
+            higher_is_better=METRICS[project.metric].higher_is_better,
+            policies=policies,
+            notes=tuple(history.notes),
+        )
+
+    def close(self) -> None:
+        """Hand over what is recorded and let go of everything."""
+        self._spool.close()
+        self._hand_over()
+        self._store.close()

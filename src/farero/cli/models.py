@@ -1,0 +1,170 @@
+"""Training and versions: `train`, `versions`, `promote`, `rollback`, `retrain`, `runs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farero.cli import output, session
+from farero.cli.exits import ANSWER_IS_NO
+
+Because = Annotated[str, typer.Option("--because", help="Why; kept in the record.")]
+
+versions_app = typer.Typer(help="The versions of a model.", invoke_without_command=True, no_args_is_help=False)
+
+
+def train(
+    data: Annotated[Path | None, typer.Argument(help="CSV or Parquet with the features and the label; default: the prediction log.")] = None,
+    time: Annotated[str | None, typer.Option(help="The column that says when each row happened.")] = None,
+    until: Annotated[str | None, typer.Option(help="Use nothing later than this time.")] = None,
+    promote: Annotated[bool, typer.Option("--promote", help="Put it into production where nothing is in production yet.")] = False,
+    because: Because = "",
+    project: session.ProjectOption = session.HERE,
+    model: output.ModelOption = None,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Train a new candidate version."""
+    with session.opened(project, as_json=as_json) as app:
+        name = app.only_model(model)
+        with output.progress(f"Training {name} in a child process") as move:
+            move("train", 0.0, str(data or "prediction log"))
+            version = app.train(name, data, time=time, until=session.moment(until), because=because)
+            move("train", 1.0, version.number)
+        if promote:
+            version = app.promote(name, version.number, by=session.whoami(), because=because or "the first version")
+        if as_json:
+            output.emit(version)
+            return
+        figures = ", ".join(f"{key} {value:.4g}" for key, value in version.metrics.items() if not key.startswith(("loss_", "measured_")))
+        output.stdout().print(f"{name} {version.number} is a {version.state} version, trained on {version.trained_rows} rows. {figures}")
+        if version.state == "candidate":
+            output.stdout().print(f"Put it into production with: farero promote {version.number}")
+
+
+@versions_app.callback()
+def _versions(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_versions()
+
+
+@versions_app.command("list")
+def list_versions(project: session.ProjectOption = session.HERE, model: output.ModelOption = None, as_json: output.JsonOption = False) -> None:
+    """List every version, newest first."""
+    with session.opened(project, as_json=as_json) as app:
+        name = app.only_model(model)
+        found = app.versions(name)
+        if as_json:
+            output.emit(found)
+            return
+        metric = app.project(name).metric
+        if not found:
+            output.stdout().print(f"{name} has no version yet. Train one with: farero train DATA")
+            return
+        output.table(
+            f"Versions of {name}",
+            ["version", "state", metric, "rows", "trained until", "made", "because"],
+            [[v.number, v.state, v.metrics.get(metric), v.trained_rows, v.trained_until, v.created_at, v.because] for v in found],
+            right=[metric, "rows"],
+        )
+
+
+@versions_app.command("show")
+def show(
+    version: str, project: session.ProjectOption = session.HERE, model: output.ModelOption = None, as_json: output.JsonOption = False
+) -> None:
+    """Show one version with its files verified and its history: who moved it, when and why."""
+    with session.opened(project, as_json=as_json) as app:
+        name = app.only_model(model)
+        found = app.version(name, version)
+        moves = app.moves(name, version)
+        app.verify(name, version)
+        if as_json:
+            output.emit({"version": found, "moves": moves, "files": "verified"})
+            return
+        rows = [
+            ["state", found.state],
+            ["files", f"verified, {found.size_bytes} bytes, sha256 {found.digest}"],
+            ["trained", f"{found.trained_rows} rows until {output.text(found.trained_until)}"],
+            ["data fingerprint", found.data_fingerprint],
+            ["git commit", found.git_commit],
+            ["because", found.because],
+            *([f"metric {key}", value] for key, value in found.metrics.items()),
+            *([f"library {key}", value] for key, value in found.environment.items()),
+        ]
+        output.table(f"{name} {version}", ["", ""], rows)
+        output.table("Moves", ["when", "from", "to", "by", "because"], [[m.at, m.source, m.target, m.by, m.because] for m in moves])
+
+
+def promote(
+    version: str,
+    to: Annotated[str, typer.Option(help="staging or production.")] = "production",
+    force: Annotated[bool, typer.Option("--force", help="Promote a rejected version; needs --because.")] = False,
+    because: Because = "",
+    project: session.ProjectOption = session.HERE,
+    model: output.ModelOption = None,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Move a version to staging or production."""
+    with session.opened(project, as_json=as_json) as app:
+        name = app.only_model(model)
+        moved = app.promote(name, version, to=to, by=session.whoami(), because=because, force=force)
+        if as_json:
+            output.emit(moved)
+        else:
+            output.stdout().print(f"{name} {moved.number} is in {moved.state}.")
+
+
+def rollback(
+    to: Annotated[str | None, typer.Option(help="The version to go back to; default: the one before.")] = None,
+    because: Because = "",
+    project: session.ProjectOption = session.HERE,
+    model: output.ModelOption = None,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Put the last good version back into production."""
+    with session.opened(project, as_json=as_json) as app:
+        name = app.only_model(model)
+        moved = app.rollback(name, to=to, by=session.whoami(), because=because)
+        if as_json:
+            output.emit(moved)
+        else:
+            output.stdout().print(f"{name} {moved.number} is back in production.")
+
+
+def retrain(
+    force: Annotated[bool, typer.Option("--force", help="Train now, whatever the policy says.")] = False,
+    because: Because = "",
+    project: session.ProjectOption = session.HERE,
+    model: output.ModelOption = None,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Take the loop's turn now; with --force train, judge and promote without waiting for a reason."""
+    with session.opened(project, as_json=as_json) as app:
+        name = app.only_model(model)
+        turns = [app.retrain(name, because=because or "asked for on the command line")] if force else app.tick()
+        mine = [turn for turn in turns if turn.decision.window is not None]
+        if as_json:
+            output.emit([{"decision": t.decision, "candidate": t.candidate, "verdict": t.verdict, "failed": t.failed} for t in mine])
+        elif not mine:
+            output.stdout().print("No window has ended since the last turn, so there is nothing to decide.")
+        for turn in mine if not as_json else []:
+            output.stdout().print(f"{turn.window}: {turn.decision.action}: {'; '.join(turn.decision.because)}", markup=False)
+            if turn.candidate is not None and turn.verdict is not None:
+                output.stdout().print(f"  {turn.candidate.number}: {turn.candidate.state}: {'; '.join(turn.verdict.because)}", markup=False)
+            if turn.failed:
+                output.stdout().print(f"  training failed: {turn.failed}", markup=False)
+        if any(turn.failed or (turn.verdict is not None and not turn.verdict.accepted) for turn in mine):
+            raise typer.Exit(ANSWER_IS_NO)
+
+
+def runs(project: session.ProjectOption = session.HERE, model: output.ModelOption = None, as_json: output.JsonOption = False) -> None:
+    """List training runs, newest first."""
+    with session.opened(project, as_json=as_json) as app:
+        found = app.runs(model)
+        if as_json:
+            output.emit(found)
+        else:
+            rows = [[r.started, r.model, r.kind, r.status, r.version, r.error or r.because] for r in found]
+            output.table("Training runs", ["started", "model", "kind", "status", "version", "because / error"], rows)

@@ -1,0 +1,74 @@
+"""One command's way to the App: opens it, names the model, turns errors into exits."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from farero.cli import output
+from farero.errors import BadInput, FareroError
+
+if TYPE_CHECKING:
+    from farero.app import App
+
+ProjectOption = Annotated[Path, typer.Option("--project", help="The folder with farero.toml.", show_default="the current folder")]
+HERE = Path()
+
+
+@contextmanager
+def errors(*, as_json: bool = False) -> Iterator[None]:
+    """Turn Farero's errors into a message and an exit code. A bug is not caught."""
+    try:
+        yield
+    except FareroError as failure:
+        raise output.fail(failure, as_json=as_json) from None
+    except KeyboardInterrupt:
+        output.stderr().print("Stopped.")
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def opened(project: Path, *, as_json: bool = False) -> Iterator[App]:
+    """The App of a project folder, closed afterwards."""
+    with errors(as_json=as_json):
+        from farero.wiring import open_app
+
+        app = open_app(project)
+        try:
+            app.refresh()
+            yield app
+        finally:
+            app.close()
+
+
+def whoami() -> str:
+    """Who asks, for the record."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "cli"
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time given on the command line, UTC where it names no zone.
+
+    Raises:
+        BadInput: it is no ISO time.
+    """
+    from datetime import UTC
+
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{text!r} is not a time.", hint="Write it like 2012-01-31 or 2012-01-31T12:00Z.") from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+

@@ -1,0 +1,141 @@
+"""What was seen and decided: `monitor`, `drift`, `decisions`, `incidents`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farero.cli import output, session
+from farero.cli.exits import ANSWER_IS_NO
+
+incidents_app = typer.Typer(help="What is or was wrong.", invoke_without_command=True, no_args_is_help=False)
+
+
+def monitor(
+    since: Annotated[str | None, typer.Option("--from", help="Only windows that start at this time or later.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Only windows that end by this time.")] = None,
+    project: session.ProjectOption = session.HERE,
+    model: output.ModelOption = None,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Close windows that are due, then show what each looked like; exit 1 when the newest has findings."""
+    with session.opened(project, as_json=as_json) as app:
+        name = app.only_model(model)
+        app.tick()
+        first, last = session.moment(since), session.moment(until)
+        seen = [
+            o for o in app.observations(name) if (first is None or o.window.start >= first) and (last is None or o.window.end <= last)
+        ]  # fmt: skip
+        if as_json:
+            output.emit(seen)
+        else:
+            metric = app.project(name).metric
+            rows = [
+                [o.window.start, o.version, o.rows, o.labelled, o.metrics.get(metric), o.drift.score if o.drift else None,
+                 "; ".join(f.because for f in o.findings)]
+                for o in seen[-60:]
+            ]  # fmt: skip
+            columns = ["window", "version", "rows", "labelled", metric, "drift", "findings"]
+            output.table(f"Windows of {name}", columns, rows, right=["rows", "labelled", metric, "drift"])
+        if seen and seen[-1].findings:
+            raise typer.Exit(ANSWER_IS_NO)
+
+
+def drift(
+    reference: Annotated[Path, typer.Argument(help="CSV or Parquet: what is normal.")],
+    current: Annotated[Path, typer.Argument(help="CSV or Parquet: what to compare with it.")],
+    rule: Annotated[str, typer.Option(help="guarded, bonferroni, textbook, share or psi.")] = "guarded",
+    as_json: output.JsonOption = False,
+) -> None:
+    """Compare two files, no project needed; exit 1 when the second drifted from the first."""
+    with session.errors(as_json=as_json):
+        from farero.core.compare import compare_tables
+        from farero.project.table import read_table
+
+        found = compare_tables(read_table(reference, typed=True), read_table(current, typed=True), rule=rule).to_dict()
+        if as_json:
+            output.emit(found)
+        else:
+            _show_drift(found, reference, current)
+        if found["drift"]:
+            raise typer.Exit(ANSWER_IS_NO)
+
+
+def _show_drift(found: dict[str, object], reference: Path, current: Path) -> None:
+    columns = found["columns"]
+    rows = []
+    for column in columns if isinstance(columns, list) else []:
+        p_value = column["p_value"] if column["p_value"] is not None else column["chi2_p"]
+        rows.append(
+            [column["name"], column["kind"], "DRIFT" if column["drift"] else "", column["ks"], p_value, column["psi"], column["psi_reading"],
+             column["wasserstein_normalised"], column["jensen_shannon"]]
+        )  # fmt: skip
+    names = ["column", "kind", "", "KS", "p", "PSI", "reading", "Wasserstein/σ", "JS"]
+    output.table(f"{current.name} beside {reference.name}", names, rows, right=["KS", "p", "PSI", "Wasserstein/σ", "JS"])
+    quality = found.get("quality")
+    for finding in quality if isinstance(quality, list) else []:
+        output.stdout().print(f"  {finding['because'] if isinstance(finding, dict) else finding}", markup=False)
+    output.stdout().print(f"{'Drift found' if found['drift'] else 'No drift found'}. {found['false_alarm_rate']}", markup=False)
+
+
+def decisions(project: session.ProjectOption = session.HERE, model: output.ModelOption = None, as_json: output.JsonOption = False) -> None:
+    """Why it retrained, and why it did not; newest first."""
+    with session.opened(project, as_json=as_json) as app:
+        name = app.only_model(model)
+        found = app.decisions(name)
+        if as_json:
+            output.emit([{"decision": d.decision, "candidate": d.candidate, "verdict": d.verdict} for d in found])
+            return
+        rows = [
+            [d.decision.at, d.decision.action, "; ".join(d.decision.because), d.candidate, "; ".join(d.verdict.because) if d.verdict else None]
+            for d in found
+        ]
+        output.table(f"Decisions about {name}", ["at", "action", "because", "candidate", "verdict"], rows)
+
+
+@incidents_app.callback()
+def _incidents(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_incidents()
+
+
+@incidents_app.command("list")
+def list_incidents(project: session.ProjectOption = session.HERE, model: output.ModelOption = None, as_json: output.JsonOption = False) -> None:
+    """List incidents, newest first."""
+    with session.opened(project, as_json=as_json) as app:
+        found = app.incidents(model)
+        if as_json:
+            output.emit(found)
+        else:
+            rows = [[i.id, i.kind, i.severity, i.opened, i.resolved, i.because] for i in found]
+            output.table("Incidents", ["id", "kind", "severity", "opened", "resolved", "because"], rows)
+
+
+@incidents_app.command("show")
+def show(id: str, project: session.ProjectOption = session.HERE, as_json: output.JsonOption = False) -> None:
+    """Show one incident with its timeline."""
+    with session.opened(project, as_json=as_json) as app:
+        incident = app.incident(id)
+        if as_json:
+            output.emit(incident)
+            return
+        output.stdout().print(f"{incident.id}: {incident.kind}, {incident.severity}", markup=False)
+        output.table("Timeline", ["at", "what", "by", "text"], [[e.at, e.kind, e.by, e.text] for e in incident.timeline])
+
+
+@incidents_app.command("ack")
+def acknowledge(id: str, note: str = "", project: session.ProjectOption = session.HERE, as_json: output.JsonOption = False) -> None:
+    """Say that you look after it."""
+    with session.opened(project, as_json=as_json) as app:
+        incident = app.acknowledge(id, by=session.whoami(), note=note)
+        output.emit(incident) if as_json else output.stdout().print(f"{id} is acknowledged by {incident.acknowledged_by}.", markup=False)
+
+
+@incidents_app.command("resolve")
+def resolve(id: str, note: str = "", project: session.ProjectOption = session.HERE, as_json: output.JsonOption = False) -> None:
+    """Close it by hand."""
+    with session.opened(project, as_json=as_json) as app:
+        incident = app.resolve(id, by=session.whoami(), note=note)
+        output.emit(incident) if as_json else output.stdout().print(f"{incident.id} is resolved.", markup=False)

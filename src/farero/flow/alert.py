@@ -1,0 +1,78 @@
+"""alert: findings become incidents, and incidents become messages in the outbox, all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from farero.core import incident as incidents_core
+from farero.core.finding import SEVERITIES, Finding, Severity
+from farero.core.incident import Incident
+from farero.core.window import Window
+from farero.ports import Message
+from farero.store import incidents, outbox, steps
+from farero.store.database import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Keeps the incidents of one model. `channels`: name -> least severity that is sent there."""
+
+    model: str
+    store: Store
+    channels: Mapping[str, Severity]
+
+    def update(self, window: Window, version: str, findings: Sequence[Finding]) -> Sequence[Incident]:
+        """Fold a window's findings in; a window that was folded in before changes nothing.
+
+        Returns:
+            The incidents that are open afterwards.
+        """
+        with self.store.write() as conn:
+            if not steps.put(conn, self.model, window, "alert", b"", window.end):
+                return incidents.open(conn, self.model)
+            updated = incidents_core.update(
+                incidents.open(conn, self.model),
+                findings,
+                model=self.model,
+                version=version,
+                at=window.end,
+                new_id=f"{self.model}-{window.end:%Y%m%dT%H%M}",
+            )
+            for incident in updated.changed:
+                incidents.save(conn, incident)
+            for incident in updated.announce:
+                for channel, least in self.channels.items():
+                    if SEVERITIES.index(incident.severity) >= SEVERITIES.index(least):
+                        outbox.put(conn, channel, _message(incident))
+            return incidents.open(conn, self.model)
+
+    def acknowledge(self, id: str, *, by: str, note: str, at: datetime) -> Incident:
+        """Note that somebody looks after an incident."""
+        with self.store.write() as conn:
+            incident = replace(incidents.get(conn, id), acknowledged_by=by).with_event(at, "acknowledged", by, note or "acknowledged")
+            incidents.save(conn, incident)
+            return incident
+
+    def resolve(self, id: str, *, by: str, note: str, at: datetime) -> Incident:
+        """Close an incident by hand; one that is resolved already stays as it is."""
+        with self.store.write() as conn:
+            incident = incidents.get(conn, id)
+            if incident.resolved is None:
+                incident = replace(incident, resolved=at).with_event(at, "resolved", by, note or "resolved by hand")
+                incidents.save(conn, incident)
+            return incident
+
+
+def _message(incident: Incident) -> Message:
+    event = incident.timeline[-1]
+    return Message(
+        id=f"{incident.id}/{len(incident.timeline)}",
+        event=f"incident.{event.kind}",
+        severity=incident.severity,
+        title=f"{incident.model}: {incident.kind} {event.kind} ({incident.severity})",
+        text=event.text,
+        model=incident.model,
+        at=event.at,
+    )

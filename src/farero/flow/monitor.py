@@ -1,0 +1,214 @@
+"""monitor: what a window looked like beside its reference, and what of it is worth a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from math import sqrt
+
+import numpy as np
+
+from farero.core import drift, performance, quality
+from farero.core.finding import Finding
+from farero.core.label import LabelSpec
+from farero.core.observation import DriftVerdict, Observation
+from farero.core.profile import Profile, Reference
+from farero.core.schema import Schema
+from farero.core.version import Version
+from farero.core.window import Window, window_at
+from farero.ports import PredictionLog
+from farero.serving import stored
+from farero.serving.stored import Labelled
+from farero.store import labels, observations, versions
+from farero.store.database import Store
+
+ENOUGH_ROWS = 100
+"""Labelled rows that realized performance is measured on at least, taken from the newest mature windows backwards."""
+
+BEYOND_CHANCE = 2.5
+"""How many standard errors the mean loss must lie above the baseline's before a fall counts: about 1 false finding in 160 windows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Realized:
+    """Performance of one version on the newest labelled rows. `fell` = worse than its baseline by more than the limit and than chance."""
+
+    metrics: Mapping[str, float]
+    rows: int
+    baseline: float | None
+    fell: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitored:
+    """One window's observation, with the performance known at its end and the share of features with p < .05."""
+
+    observation: Observation
+    realized: Realized | None
+    drift_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """The least (or, for errors, the largest) value of a metric that its owner accepts."""
+
+    metric: str
+    limit: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitor:
+    """Watches one model. `drift_rule` None = drift is reported by nobody's rule and never alarms."""
+
+    model: str
+    schema: Schema
+    label: LabelSpec
+    metric: str
+    window_size: timedelta
+    drift_rule: str | None
+    max_missing: float | None
+    floors: Sequence[Floor]
+    performance_drop: float
+    store: Store
+    log: PredictionLog
+
+    def check(self, window: Window, version: str, rows: int, reference: Reference, profile: Profile) -> Monitored:
+        """Compare, look for faults, measure what labels allow; store and return the observation."""
+        columns = drift.compare(reference, profile)
+        share = _share(columns)
+        verdict: DriftVerdict | None = None
+        if self.drift_rule is not None:
+            verdict, columns = drift.verdict(self.drift_rule, reference, columns, rows)
+        recent = self._labelled_until(window)
+        realized = self._realized(recent, window, version)
+        findings = [
+            *_drift_findings(verdict),
+            *(quality.check(reference, profile, max_missing=self.max_missing)),
+            *self._performance_findings(realized),
+        ]
+        own = _in(recent, window)
+        observation = Observation(
+            window=window,
+            version=version,
+            rows=rows,
+            labelled=own.count,
+            metrics=self._metrics(own),
+            drift=verdict,
+            columns=columns,
+            findings=tuple(findings),
+        )
+        with self.store.write() as conn:
+            observations.put(conn, self.model, observation)
+        self._refresh(recent, before=window.start)
+        return Monitored(observation=observation, realized=realized, drift_share=share)
+
+    def _labelled_until(self, window: Window) -> Labelled:
+        """Rows whose labels may still be coming in, and those behind them that labels just reached; known at the window's end, no later."""
+        start = window.end - self.label.arrives_within - 4 * self.window_size
+        with self.store.read() as conn:
+            latest = observations.latest(conn, self.model, last=1)
+            since = latest[0].window.end if latest else None
+            touched = labels.earliest_touched(conn, self.model, since) if since else None
+            if touched is not None and touched < start:
+                start = touched
+            found = labels.between(conn, self.model, start, window.end, window.end)
+        table = self.log.read(self.model, start, window.end)
+        return stored.join(
+            self.schema, self.label, table, request_ids=found.request_ids, rows=found.rows, values=found.values, known_us=found.known_us
+        )
+
+    def _realized(self, recent: Labelled, window: Window, version: str) -> Realized | None:
+        """The newest windows with labels, back until there are enough rows of the version that answers now."""
+        own = recent.where(recent.versions == version)
+        if own.count == 0:
+            return None
+        # The newest labels alone would be a biased sample while a window's labels are still coming in, so rows count by whole windows.
+        starts = np.asarray([stored.moment(window_at(stored.aware(time), self.window_size).start) for time in own.times])
+        chosen = np.zeros(own.count, dtype=bool)
+        for start in np.unique(starts)[::-1]:
+            chosen |= starts == start
+            if chosen.sum() >= ENOUGH_ROWS:
+                break
+        newest = own.where(chosen)
+        with self.store.read() as conn:
+            baseline = versions.get(conn, self.model, version)
+        return self._against(newest, baseline)
+
+    def _against(self, rows: Labelled, version: Version) -> Realized:
+        metrics = self._metrics(rows)
+        baseline = version.metrics.get(self.metric)
+        value = metrics.get(self.metric)
+        fell = False
+        if baseline is not None and value is not None and rows.outputs is not None and "loss_mean" in version.metrics:
+            losses = performance.loss(self.label.kind, self.metric, rows.labels, rows.outputs)
+            spread = max(float(np.std(losses)), version.metrics["loss_std"]) / sqrt(rows.count)
+            beyond = (float(np.mean(losses)) - version.metrics["loss_mean"]) / spread if spread > 0 else 0.0
+            fell = performance.is_worse(self.metric, value, baseline, self.performance_drop) and beyond > BEYOND_CHANCE
+        return Realized(metrics=metrics, rows=rows.count, baseline=baseline, fell=fell)
+
+    def _performance_findings(self, realized: Realized | None) -> list[Finding]:
+        if realized is None:
+            return []
+        found: list[Finding] = []
+        value = realized.metrics.get(self.metric)
+        if realized.fell and value is not None and realized.baseline is not None:
+            because = f"{self.metric} is {value:.4g} on {realized.rows} labelled rows, its baseline was {realized.baseline:.4g}"
+            found.append(
+                Finding(
+                    kind="PERFORMANCE_DEGRADATION", subject=self.metric, severity="high", value=value, limit=realized.baseline, because=because
+                )
+            )
+        for floor in self.floors:
+            value = realized.metrics.get(floor.metric)
+            if value is not None and performance.is_worse(floor.metric, value, floor.limit, 0.0):
+                because = f"{floor.metric} is {value:.4g} on {realized.rows} labelled rows, the project's limit is {floor.limit:.4g}"
+                found.append(
+                    Finding(
+                        kind="PERFORMANCE_DEGRADATION", subject=floor.metric, severity="high", value=value, limit=floor.limit, because=because
+                    )
+                )
+        return found
+
+    def _refresh(self, recent: Labelled, *, before: datetime) -> None:
+        """Late labels count in the window that their prediction belongs to: its figures are measured again."""
+        with self.store.write() as conn:
+            for known in observations.since(conn, self.model, _earliest(recent)):
+                if known.window.start >= before:
+                    continue
+                own = _in(recent, known.window)
+                if own.count > known.labelled:
+                    observations.put(conn, self.model, replace(known, labelled=own.count, metrics=self._metrics(own)))
+
+    def _metrics(self, rows: Labelled) -> dict[str, float]:
+        if rows.count == 0 or rows.outputs is None:
+            return {}
+        return performance.evaluate(self.label.kind, rows.labels, rows.outputs)
+
+
+def _share(columns: Sequence[drift.ColumnDrift]) -> float:
+    tested = [p for column in columns if (p := column.p_value if column.p_value is not None else column.chi2_p) is not None]
+    return sum(p < 0.05 for p in tested) / len(tested) if tested else 0.0
+
+
+def _drift_findings(verdict: DriftVerdict | None) -> list[Finding]:
+    if verdict is None or not verdict.alarm:
+        return []
+    return [
+        Finding(
+            kind="DATA_DRIFT",
+            subject=", ".join(verdict.features[:5]),
+            severity="high" if verdict.score >= 0.3 else "medium",
+            value=verdict.score,
+            limit=0.0,
+            because=verdict.because,
+        )
+    ]
+
+
+def _in(rows: Labelled, window: Window) -> Labelled:
+    return rows.where((rows.times >= stored.moment(window.start)) & (rows.times < stored.moment(window.end)))
+
+
+def _earliest(rows: Labelled) -> datetime | None:
+    return stored.aware(rows.times[0]) if rows.count else None

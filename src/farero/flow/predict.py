@@ -1,0 +1,100 @@
+"""predict: checked rows in, recorded answers out. Nothing leaves before it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter_ns
+
+from farero.core.label import LabelSpec
+from farero.core.prediction import Answer, Outputs, Record, Served, Thresholds, risk_level
+from farero.core.schema import Rows
+from farero.serving.pool import Pool
+from farero.serving.privacy import Protector
+from farero.serving.spool import Spool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The recorded outputs of one request, before they are spelt out row by row."""
+
+    request_id: str
+    model: str
+    version: str
+    outputs: Outputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predict:
+    """Answers rows of one model with the version in production."""
+
+    model: str
+    label: LabelSpec
+    thresholds: Thresholds
+    pool: Pool
+    spool: Spool
+    protector: Protector
+
+    def answer(self, rows: Rows, *, request_id: str, endpoint: str, at: datetime, times: list[datetime] | None = None) -> Answered:
+        """Score the rows, record them, and only then return.
+
+        Args:
+            times: when each row happened, for a file of past rows; None = all at `at`.
+
+        Raises:
+            NotReady: no version is in production.
+            PredictFailed: the model raised or answered nonsense.
+            LogUnavailable: the answer could not be recorded, so it is not given.
+        """
+        begun = perf_counter_ns()
+        loaded = self.pool.production(self.model)
+        outputs = loaded.engine.predict(rows.columns, rows.count)
+        self.spool.write(
+            Record(
+                model=self.model,
+                version=loaded.version.number,
+                request_id=request_id,
+                endpoint=endpoint,
+                time=at,
+                inputs=self.protector.protect(rows),
+                prediction=plain(self.label, outputs),
+                probability=None if outputs.probability is None else outputs.probability.tolist(),
+                keys=self.protector.keys(rows),
+                latency_us=(perf_counter_ns() - begun) // 1000,
+                times=times,
+            )
+        )
+        return Answered(request_id=request_id, model=self.model, version=loaded.version.number, outputs=outputs)
+
+    def spell(self, answered: Answered) -> Served:
+        """The answer row by row, as faces show it."""
+        outputs = answered.outputs
+        answers = [Answer(prediction=value) for value in self._values(outputs)]
+        if outputs.probability is not None:
+            binary = self.label.kind == "binary"
+            spread = outputs.probabilities.tolist() if outputs.probabilities is not None else None
+            answers = [
+                Answer(
+                    prediction=answer.prediction,
+                    probability=probability,
+                    risk_level=risk_level(probability, self.thresholds) if binary else None,
+                    probabilities=dict(zip(self.label.classes, spread[index], strict=True)) if spread else None,
+                )
+                for index, (answer, probability) in enumerate(zip(answers, outputs.probability.tolist(), strict=True))
+            ]
+        return Served(
+            request_id=answered.request_id, model=answered.model, version=answered.version, predictions=tuple(answers)
+        )  # fmt: skip
+
+    def _values(self, outputs: Outputs) -> Sequence[float | int | str]:
+        values = plain(self.label, outputs)
+        return [int(value) for value in values] if self.label.kind == "binary" else values
+
+
+def plain(label: LabelSpec, outputs: Outputs) -> list[float] | list[str]:
+    """The predictions as they are kept: floats, or class names."""
+    if label.kind == "classes":
+        return [label.classes[int(code)] for code in outputs.value]
+    values: list[float] = outputs.value.tolist()
+    return values

@@ -1,0 +1,111 @@
+"""promote: a version moves through its life; production changes hands only after the new one has loaded and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from farero.core.finding import SEVERITIES, Severity
+from farero.core.gate import Verdict
+from farero.core.version import Version
+from farero.errors import IllegalMove, VersionNotFound
+from farero.ports import Clock, Message
+from farero.serving.pool import Pool
+from farero.store import outbox, versions
+from farero.store.database import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promote:
+    """Moves versions of one model."""
+
+    model: str
+    store: Store
+    pool: Pool
+    clock: Clock
+    channels: Mapping[str, Severity]
+
+    def apply(self, candidate: Version, verdict: Verdict, *, by: str) -> Version:
+        """Carry a verdict out: to production, or rejected and kept with its reason."""
+        if verdict.accepted:
+            return self.to_production(candidate.number, by=by, because="; ".join(verdict.because))
+        with self.store.write() as conn:
+            current = versions.get(conn, self.model, candidate.number)
+            if current.state == "rejected":
+                return current
+            moved = versions.move(
+                conn, self.model, current.number, source=current.state, target="rejected",
+                at=self.clock.now(), by=by, because="; ".join(verdict.because),
+            )  # fmt: skip
+            self._announce(conn, "version.rejected", "low", f"{self.model} {moved.number} was rejected", "; ".join(verdict.because))
+            return moved
+
+    def to_staging(self, number: str, *, by: str, because: str) -> Version:
+        """Move a candidate (or an archived or rejected version) to staging."""
+        with self.store.write() as conn:
+            current = versions.get(conn, self.model, number)
+            if current.state == "staging":
+                return current
+            return versions.move(
+                conn, self.model, number, source=current.state, target="staging", at=self.clock.now(), by=by, because=because
+            )  # fmt: skip
+
+    def to_production(self, number: str, *, by: str, because: str) -> Version:
+        """Move a version to production and let this process answer with it. Other processes follow at their next look.
+
+        The files are verified, the model is loaded and answers its trial rows before anything moves, so that
+        production is loadable at every moment. The version that was in production is archived, never deleted.
+
+        Raises:
+            Corrupt: a file of the version is changed or missing; production stays as it is.
+            StaleDecision: somebody else moved it meanwhile.
+        """
+        with self.store.read() as conn:
+            current = versions.get(conn, self.model, number)
+        if current.state == "production":
+            self.pool.swap(self.model, current)
+            return current
+        self.pool.get(current)
+        if current.state in ("candidate", "rejected"):
+            current = self.to_staging(number, by=by, because=because)
+        with self.store.write() as conn:
+            moved = versions.move(
+                conn, self.model, number, source=current.state, target="production", at=self.clock.now(), by=by, because=because
+            )  # fmt: skip
+            self._announce(conn, "version.promoted", "low", f"{self.model} {number} is in production", because)
+        self.pool.swap(self.model, moved)
+        return moved
+
+    def back(self, *, to: str | None, by: str, because: str) -> Version:
+        """Put the last good version back: the one that was in production before this one, or the one named.
+
+        Raises:
+            VersionNotFound: there is none to go back to.
+            IllegalMove: the version named was never in production.
+        """
+        with self.store.read() as conn:
+            current = versions.production(conn, self.model)
+            served = [move.number for move in versions.moves(conn, self.model) if move.target == "production"]
+        earlier = [number for number in served if current is None or number != current.number]
+        if to is None and not earlier:
+            raise VersionNotFound(
+                f"No version of {self.model} was in production before this one.", hint="See them with: farero versions list."
+            )  # fmt: skip
+        if to is not None and to not in served:
+            with self.store.read() as conn:
+                versions.get(conn, self.model, to)
+            raise IllegalMove(
+                f"{self.model} {to} was never in production, so it is no version to roll back to.",
+                hint=f"Promote it instead: farero promote {to}.",
+            )
+        return self.to_production(to or earlier[-1], by=by, because=because)
+
+    def _announce(self, conn: versions.Connection, event: str, severity: Severity, title: str, text: str) -> None:
+        at = self.clock.now()
+        for channel, least in self.channels.items():
+            if SEVERITIES.index(severity) >= SEVERITIES.index(least):
+                message = Message(
+                    id=f"{event}/{title}/{at.isoformat()}", event=event, severity=severity, title=title, text=text, model=self.model, at=at
+                )
+                outbox.put(conn, channel, message)
+

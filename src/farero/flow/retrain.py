@@ -1,0 +1,263 @@
+"""retrain: the project's own train function, in a limited child, on rows and labels known at that moment and no other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.feather as feather
+from numpy.typing import NDArray
+
+from farero.core import performance, profile
+from farero.core.label import LabelSpec
+from farero.core.policy import PolicyRule
+from farero.core.prediction import Outputs
+from farero.core.run import Run
+from farero.core.schema import Schema
+from farero.core.version import Version, next_number
+from farero.core.window import window_at
+from farero.errors import FareroError, TrainFailed
+from farero.ports import Child, Clock, Limits, ModelFiles, PredictionLog
+from farero.project import trial
+from farero.serving import engine, stored
+from farero.serving.stored import Labelled
+from farero.store import labels, runs, versions
+from farero.store.database import Store
+
+REFERENCE_ROWS = 200_000
+"""Rows at most, the newest, that a reference profile is made of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A new version, with the rows kept back to judge it on (None where nothing was kept back)."""
+
+    version: Version
+    heldout: Labelled | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrain:
+    """Trains versions of one model.
+
+    Attributes:
+        recipe: what the child needs to find the train function (`project.trial`).
+        base: where the rows are kept that `train DATA` brought: digest of a folder of model files, by version tag.
+    """
+
+    model: str
+    schema: Schema
+    label: LabelSpec
+    metric: str
+    window_size: timedelta
+    seed: int
+    recipe: Mapping[str, str]
+    environment: Mapping[str, str]
+    git_commit: str | None
+    limits: Limits
+    rule: PolicyRule
+    store: Store
+    log: PredictionLog
+    files: ModelFiles
+    child: Child
+    clock: Clock
+
+    def keep(self, rows: Labelled) -> str:
+        """Store rows that no prediction log knows, so that later trainings can use them; returns their digest."""
+        with tempfile.TemporaryDirectory(prefix="farero-base-") as name:
+            feather.write_feather(_to_table(self.schema, rows), str(Path(name) / "base.feather"), compression="zstd")
+            return self.files.put(Path(name))
+
+    def history(self, until: datetime) -> Labelled:
+        """Every labelled row that was known at `until`: the kept base and the prediction log with its labels, in time order."""
+        with self.store.read() as conn:
+            found = labels.between(conn, self.model, None, until, until)
+            newest = versions.all(conn, self.model)
+        table = self.log.read(self.model, None, until)
+        logged = stored.join(
+            self.schema, self.label, table, request_ids=found.request_ids, rows=found.rows, values=found.values, known_us=found.known_us
+        )
+        base = next((version.tags["base"] for version in newest if "base" in version.tags), None)
+        if base is None:
+            return logged
+        kept = _from_table(self.schema, feather.read_table(str(self.files.open(base) / "base.feather")))
+        at = stored.moment(until)
+        return stored.together(kept.where((kept.times < at) & (kept.known <= at)), logged)
+
+    def first(self, rows: Labelled, *, until: datetime, origin: str, because: str, tags: Mapping[str, str]) -> Trained:
+        """A version from all the rows. Its baseline is measured by a rehearsal: the same training on the first 80 %, judged on the rest."""
+        cut = int(rows.count * 0.8)
+        index = np.arange(rows.count)
+        rehearsed: tuple[Mapping[str, float], Outputs | None] = ({}, None)
+        if cut >= 10 and rows.count - cut >= 5:
+            rehearsed = self._rehearse(rows.where(index < cut), rows.where(index >= cut), until)
+        return self._train(rows, None, until, origin, because, tags, rehearsed=rehearsed)
+
+    def again(self, *, until: datetime, origin: str, because: str) -> Trained:
+        """A candidate after a decision. The newest of the rows that production has not seen are held out to judge both.
+
+        A version that an earlier, cut-off run of the same origin has made is taken up again, not trained twice.
+
+        Raises:
+            TrainFailed: the train function raised, hung, ran out of memory or returned something that is no model.
+        """
+        with self.store.read() as conn:
+            production = versions.production(conn, self.model)
+            before = versions.find_by_origin(conn, self.model, origin)
+        rows = self.history(until)
+        train, heldout = self._split(rows, production)
+        if before is not None:
+            return Trained(version=before, heldout=heldout)
+        if self.rule.look_back is not None:
+            train = train.where(train.times >= stored.moment(until - self.rule.look_back))
+        tags = {"base": production.tags["base"]} if production and "base" in production.tags else {}
+        return self._train(train, heldout, until, origin, because, tags)
+
+    def _split(self, rows: Labelled, production: Version | None) -> tuple[Labelled, Labelled | None]:
+        if not self.rule.gated or production is None or production.trained_until is None:
+            return rows, None
+        fresh = np.flatnonzero(rows.times >= stored.moment(production.trained_until))
+        if fresh.size == 0:
+            return rows, None
+        count = ceil(fresh.size * self.rule.holdout_share)
+        first_held = fresh[-count]
+        index = np.arange(rows.count)
+        return rows.where(index < first_held), rows.where(index >= first_held)
+
+    def _rehearse(self, train: Labelled, heldout: Labelled, until: datetime) -> tuple[Mapping[str, float], Outputs]:
+        with tempfile.TemporaryDirectory(prefix="farero-train-") as name:
+            folder = Path(name)
+            self._run_child(folder, train, until)
+            outputs = engine.load(folder, self.label, self.schema).predict(heldout.columns, heldout.count)
+            return self._measured(heldout, outputs), outputs
+
+    def _train(
+        self,
+        train: Labelled,
+        heldout: Labelled | None,
+        until: datetime,
+        origin: str,
+        because: str,
+        tags: Mapping[str, str],
+        *,
+        rehearsed: tuple[Mapping[str, float], Outputs | None] = ({}, None),
+    ) -> Trained:
+        run = Run(
+            id=f"{self.model}-{origin}", model=self.model, kind="retrain" if origin.startswith("loop/") else "train",
+            started=self.clock.now(), because=because,
+        )  # fmt: skip
+        with self.store.write() as conn:
+            runs.start(conn, run)
+        try:
+            with tempfile.TemporaryDirectory(prefix="farero-train-") as name:
+                version = self._build(Path(name), train, heldout, until, origin, because, tags, rehearsed)
+        except FareroError as failure:
+            with self.store.write() as conn:
+                runs.finish(conn, run.id, self.clock.now(), "failed", None, str(failure))
+            raise
+        with self.store.write() as conn:
+            runs.finish(conn, run.id, self.clock.now(), "succeeded", version.number, None)
+        return Trained(version=version, heldout=heldout)
+
+    def _build(
+        self,
+        folder: Path,
+        train: Labelled,
+        heldout: Labelled | None,
+        until: datetime,
+        origin: str,
+        because: str,
+        tags: Mapping[str, str],
+        rehearsed: tuple[Mapping[str, float], Outputs | None],
+    ) -> Version:
+        if train.count == 0:
+            raise TrainFailed(f"There is no labelled row of {self.model} known at {until:%Y-%m-%dT%H:%MZ} to train on.")
+        fingerprint = self._run_child(folder, train, until)
+        metrics, outputs = rehearsed
+        if heldout is not None:
+            outputs = engine.load(folder, self.label, self.schema).predict(heldout.columns, heldout.count)
+            metrics = self._measured(heldout, outputs)
+        (folder / "reference.bin").write_bytes(self._reference(train, outputs))
+        (folder / "schema.json").write_text(json.dumps({"digest": self.schema.digest(), "features": [f.name for f in self.schema.features]}))
+        digest = self.files.put(folder)
+        until_trained = stored.aware(heldout.times[0]) if heldout is not None and heldout.count else until
+        with self.store.write() as conn:
+            known = versions.all(conn, self.model)
+            changed = bool(known) and known[0].schema_digest != self.schema.digest()
+            return versions.add(
+                conn,
+                Version(
+                    model=self.model,
+                    number=next_number([version.number for version in known], schema_changed=changed),
+                    state="candidate",
+                    digest=digest,
+                    size_bytes=self.files.size(digest),
+                    created_at=self.clock.now(),
+                    trained_until=until_trained,
+                    trained_rows=train.count,
+                    data_fingerprint=fingerprint,
+                    schema_digest=self.schema.digest(),
+                    origin=origin,
+                    because=because,
+                    metrics=metrics,
+                    environment=self.environment,
+                    tags=tags,
+                    git_commit=self.git_commit,
+                ),
+            )
+
+    def _run_child(self, folder: Path, rows: Labelled, until: datetime) -> str:
+        """Train in the folder; afterwards it holds the model and no training data. Returns the data's fingerprint."""
+        table = _to_table(self.schema, rows)
+        fingerprint = hashlib.sha256()
+        for column in table.select([field.name for field in self.schema.features] + ["label"]).columns:
+            for chunk in column.chunks:
+                for buffer in chunk.buffers():
+                    fingerprint.update(buffer or b"")
+        trial.write_spec(folder, self.recipe, seed=self.seed, until=until)
+        feather.write_feather(table.drop_columns(["_time", "_known"]), str(folder / "data.feather"), compression="uncompressed")
+        self.child.run(trial.train_job, folder, self.limits)
+        for name in ("data.feather", "spec.json", "output.txt"):
+            (folder / name).unlink(missing_ok=True)
+        return fingerprint.hexdigest()
+
+    def _measured(self, rows: Labelled, outputs: Outputs) -> dict[str, float]:
+        losses = performance.loss(self.label.kind, self.metric, rows.labels, outputs)
+        measured = performance.evaluate(self.label.kind, rows.labels, outputs)
+        return {**measured, "loss_mean": float(losses.mean()), "loss_std": float(losses.std()), "measured_rows": float(rows.count)}
+
+    def _reference(self, train: Labelled, outputs: Outputs | None) -> bytes:
+        recent = train.where(np.arange(train.count) >= train.count - REFERENCE_ROWS)
+        windows = _window_index(recent.times, self.window_size)
+        return profile.reference_to_bytes(profile.build_reference(self.schema, recent.columns, outputs, windows))
+
+
+def _window_index(times: NDArray[np.datetime64], size: timedelta) -> NDArray[np.int64]:
+    if times.size == 0:
+        return np.asarray([], dtype=np.int64)
+    origin = stored.moment(window_at(stored.aware(times[0]), size).start)
+    return np.asarray((times - origin) // np.timedelta64(size), dtype=np.int64)
+
+
+def _to_table(schema: Schema, rows: Labelled) -> pa.Table:
+    arrays = {field.name: pa.array(rows.columns[field.name]) for field in schema.features}
+    return pa.table({**arrays, "label": pa.array(rows.labels), "_time": pa.array(rows.times), "_known": pa.array(rows.known)})
+
+
+def _from_table(schema: Schema, table: pa.Table) -> Labelled:
+    return Labelled(
+        columns={field.name: table[field.name].to_numpy() for field in schema.features},
+        times=np.asarray(table["_time"].to_numpy(), dtype="datetime64[us]"),
+        known=np.asarray(table["_known"].to_numpy(), dtype="datetime64[us]"),
+        labels=np.asarray(table["label"].to_numpy(), dtype=np.float64),
+        versions=np.asarray([], dtype=np.str_),
+    )
+

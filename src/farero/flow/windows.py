@@ -1,0 +1,53 @@
+"""windows: which spans of recorded predictions are complete and have not been through the loop yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from farero.core.window import EPOCH, Window
+from farero.ports import PredictionLog
+from farero.store import steps
+from farero.store.database import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """The windows of one model, in order, each until it has been through the loop."""
+
+    model: str
+    size: timedelta
+    grace: timedelta
+    store: Store
+    log: PredictionLog
+
+    def due(self, at: datetime) -> list[Window]:
+        """Windows that ended at least `grace` before `at`, hold predictions and have not been through the loop yet, oldest first.
+
+        The grace lets rows that other processes recorded last reach the log. Spans without a prediction make no window.
+        """
+        with self.store.read() as conn:
+            last = steps.last_end(conn, self.model, "done")
+        table = self.log.read(self.model, last, at, ["time"])
+        if table.num_rows == 0:
+            return []
+        size_us = self.size // timedelta(microseconds=1)
+        times = np.asarray(table["time"].cast(pa.timestamp("us")).to_numpy(), dtype="datetime64[us]")
+        origin = np.datetime64(EPOCH.replace(tzinfo=None), "us")
+        numbers = np.unique((times - origin) // np.timedelta64(size_us, "us"))
+        windows = [Window(start=EPOCH + int(number) * self.size, end=EPOCH + (int(number) + 1) * self.size) for number in numbers]
+        return [window for window in windows if window.end + self.grace <= at and (last is None or window.start >= last)]
+
+    def done(self, window: Window) -> None:
+        """Note that the window has been through every step."""
+        with self.store.write() as conn:
+            steps.put(conn, self.model, window, "done", b"", window.end)
+
+    def until(self, at: datetime) -> Window:
+        """The span from the last window's end to `at`: what a training by hand is booked under."""
+        with self.store.read() as conn:
+            last = steps.last_end(conn, self.model, "done")
+        return Window(start=min(last or at - self.size, at), end=at)

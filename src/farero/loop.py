@@ -1,0 +1,118 @@
+"""THE ORDER. What follows what, once a window of predictions is complete; live running and replay both come through here.
+
+predict -> record -> (label) -> profile -> monitor -> alert -> decide -> retrain -> validate -> promote -> notify
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from farero.core.gate import Verdict
+from farero.core.incident import Incident
+from farero.core.observation import Observation
+from farero.core.policy import Decision
+from farero.core.version import Version
+from farero.core.window import Window
+from farero.errors import TrainFailed
+from farero.flow.alert import Alert
+from farero.flow.decide import Decide
+from farero.flow.label import Label
+from farero.flow.monitor import Monitor, Monitored
+from farero.flow.notify import Notify
+from farero.flow.predict import Predict
+from farero.flow.profile import BuildProfile
+from farero.flow.promote import Promote
+from farero.flow.windows import Windows
+from farero.flow.retrain import Retrain
+from farero.flow.validate import Validate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one window led to."""
+
+    window: Window
+    observation: Observation | None
+    incidents: Sequence[Incident]
+    decision: Decision
+    candidate: Version | None = None
+    verdict: Verdict | None = None
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """One model's steps, and their order."""
+
+    predict: Predict
+    record: Windows
+    label: Label
+    profile: BuildProfile
+    monitor: Monitor
+    alert: Alert
+    decide: Decide
+    retrain: Retrain
+    validate: Validate
+    promote: Promote
+    notify: Notify
+
+    def turn(self, at: datetime) -> list[Turn]:
+        """Take every window that is complete at `at` through the loop, oldest first.
+
+        Each step's value is stored under its window, so a turn that was cut off anywhere goes on from there
+        when it is taken again, and a window taken twice changes nothing.
+        """
+        self.label.retry_waiting()
+        turns: list[Turn] = []
+        for window in self.record.due(at):
+            turns.append(self._window(window))
+            self.record.done(window)
+        self.notify.drain()
+        return turns
+
+    def force(self, at: datetime, *, because: str) -> Turn:
+        """Train, judge and promote now, because somebody asked: what a decision to retrain leads to, without the decision."""
+        self.label.retry_waiting()
+        window = self.record.until(at)
+        decision = self.decide.forced(window, because=because, at=at)
+        return self._renew(Turn(window=window, observation=None, incidents=(), decision=decision))
+
+    def _window(self, window: Window) -> Turn:
+        summary = self.profile.build(window)
+        monitored = self.monitor.check(window, summary.version, summary.rows, summary.reference, summary.profile)
+        incidents = self.alert.update(window, summary.version, monitored.observation.findings)
+        decision = self._decide(window, monitored)
+        turn = Turn(window=window, observation=monitored.observation, incidents=incidents, decision=decision)
+        return self._renew(turn) if decision.action == "retrain" else turn
+
+    def _decide(self, window: Window, monitored: Monitored) -> Decision:
+        drift, realized = monitored.observation.drift, monitored.realized
+        return self.decide.choose(
+            window,
+            drift_alarm=drift is not None and drift.alarm,
+            drift_because=drift.because if drift is not None else "",
+            drift_share=monitored.drift_share,
+            performance=realized.metrics.get(self.decide.metric) if realized else None,
+            baseline=realized.baseline if realized else None,
+            performance_fell=realized is not None and realized.fell,
+            at=window.end,
+        )
+
+    def _renew(self, turn: Turn) -> Turn:
+        """A candidate, a contest, and a promotion or a refusal. A failed training leaves production as it is."""
+        window, decision = turn.window, turn.decision
+        because = "; ".join(decision.because)
+        try:
+            trained = self.retrain.again(until=window.end, origin=f"loop/{window}", because=because)
+        except TrainFailed as failure:
+            self.decide.outcome(window, candidate=None, verdict=None, failed=str(failure))
+            return replace(turn, failed=str(failure))
+        production = self.decide.production()
+        if production is not None and production.number == trained.version.number:  # cut off between promotion and its record
+            production = None
+        verdict = self.decide.verdict(window) or self.validate.judge(trained.version, production, trained.heldout)
+        self.decide.outcome(window, candidate=trained.version.number, verdict=verdict, failed=None)
+        candidate = self.promote.apply(trained.version, verdict, by="farero")
+        return replace(turn, candidate=candidate, verdict=verdict)

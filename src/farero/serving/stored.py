@@ -1,0 +1,181 @@
+"""From stored rows back to arrays: log tables and label columns become what `core` computes on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from farero.core.label import LabelSpec
+from farero.core.prediction import Outputs
+from farero.core.schema import MISSING_CODE, NEW_CODE, Columns, Field, Schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """n rows with a known label, in time order.
+
+    Attributes:
+        times: (n,) datetime64[us] of the prediction.
+        known: (n,) datetime64[us] when the label became known.
+        labels: (n,) float64, encoded.
+        versions: (n,) version numbers that answered, or empty for rows that were never predicted here.
+        outputs: the answers given, where there are any.
+    """
+
+    columns: Columns
+    times: NDArray[np.datetime64]
+    known: NDArray[np.datetime64]
+    labels: NDArray[np.float64]
+    versions: NDArray[np.str_]
+    outputs: Outputs | None = None
+
+    @property
+    def count(self) -> int:
+        return int(self.labels.size)
+
+    def where(self, mask: NDArray[np.bool_] | NDArray[np.intp]) -> Labelled:
+        """The rows that the mask picks, or the rows in the order of an index."""
+        return Labelled(
+            columns={name: values[mask] for name, values in self.columns.items()},
+            times=self.times[mask],
+            known=self.known[mask],
+            labels=self.labels[mask],
+            versions=self.versions[mask] if self.versions.size else self.versions,
+            outputs=pick(self.outputs, mask) if self.outputs is not None else None,
+        )
+
+
+def moment(time: datetime) -> np.datetime64:
+    """An aware time as numpy keeps it: microseconds, UTC, naive."""
+    return np.datetime64(time.astimezone(UTC).replace(tzinfo=None), "us")
+
+
+def aware(time: np.datetime64) -> datetime:
+    """The aware time that `moment` reads back."""
+    plain: datetime = time.astype("datetime64[us]").item()
+    return plain.replace(tzinfo=UTC)
+
+
+def pick(outputs: Outputs, mask: NDArray[Any]) -> Outputs:
+    """The outputs of some rows, by mask or by index."""
+    return Outputs(
+        value=outputs.value[mask],
+        probability=None if outputs.probability is None else outputs.probability[mask],
+        probabilities=None if outputs.probabilities is None else outputs.probabilities[mask],
+    )
+
+
+def columns(schema: Schema, table: pa.Table) -> Columns:
+    """The features of log rows. A feature that the table does not have yet (declared later) is all missing."""
+    return {field.name: _column(field, table) for field in schema.features}
+
+
+def new_values(schema: Schema, table: pa.Table) -> Mapping[str, Mapping[str, int]]:
+    """For each choice that allows new levels: how often each level outside the declared ones occurs."""
+    found: dict[str, Mapping[str, int]] = {}
+    for field in schema.features:
+        if field.kind == "choice" and field.new_levels and f"input_{field.name}" in table.column_names:
+            known = set(field.levels)
+            counts = Counter(value for value in table[f"input_{field.name}"].to_pylist() if value is not None and value not in known)
+            if counts:
+                found[field.name] = dict(counts)
+    return found
+
+
+def outputs(label: LabelSpec, table: pa.Table) -> Outputs:
+    """The answers in log rows. The log keeps one probability a row, so `probabilities` is None."""
+    if label.kind == "classes":
+        value = np.asarray(pc.index_in(table["prediction"].cast(pa.string()), value_set=pa.array(label.classes)).fill_null(-1), dtype=np.float64)
+    else:
+        value = _floats(table["prediction"])
+    return Outputs(value=value, probability=None if label.kind == "number" else _floats(table["probability"]))
+
+
+def versions(table: pa.Table) -> NDArray[np.str_]:
+    """(n,) the version that answered each row."""
+    return np.asarray(table["version"].to_pylist(), dtype=np.str_)
+
+
+def times(table: pa.Table) -> NDArray[np.datetime64]:
+    """(n,) datetime64[us] of each row."""
+    return np.asarray(table["time"].cast(pa.timestamp("us")).to_numpy(), dtype="datetime64[us]")
+
+
+def join(
+    schema: Schema, label: LabelSpec, table: pa.Table, *, request_ids: Sequence[str], rows: Sequence[int], values: Sequence[float], known_us: Sequence[int]
+) -> Labelled:
+    """Log rows with the labels that belong to them, by request id and row; log rows without a label are left out.
+
+    Args:
+        table: rows of the prediction log.
+        request_ids, rows, values, known_us: the labels, one entry each; `known_us` in microseconds since 1970 UTC.
+    """
+    labels = pa.table(
+        {
+            "request_id": pa.array(request_ids, pa.string()),
+            "row": pa.array(rows, pa.int32()),
+            "_label": pa.array(values, pa.float64()),
+            "_known": pa.array(known_us, pa.int64()),
+        }
+    )
+    keyed = table.select(["request_id", "row"]).append_column("_at", pa.array(np.arange(table.num_rows)))
+    keyed = keyed.set_column(0, "request_id", keyed["request_id"].cast(pa.string())).set_column(1, "row", keyed["row"].cast(pa.int32()))
+    joined = keyed.join(labels, keys=["request_id", "row"], join_type="inner").sort_by("_at")
+    chosen = table.take(joined["_at"])
+    return Labelled(
+        columns=columns(schema, chosen),
+        times=times(chosen),
+        known=np.asarray(joined["_known"].to_numpy(), dtype="datetime64[us]"),
+        labels=np.asarray(joined["_label"].to_numpy(), dtype=np.float64),
+        versions=versions(chosen),
+        outputs=outputs(label, chosen),
+    )
+
+
+def together(first: Labelled, second: Labelled) -> Labelled:
+    """Both, in time order. Outputs are dropped: the two may come from different models."""
+    joined = Labelled(
+        columns={name: np.concatenate([first.columns[name], second.columns[name]]) for name in second.columns},
+        times=np.concatenate([first.times, second.times]),
+        known=np.concatenate([first.known, second.known]),
+        labels=np.concatenate([first.labels, second.labels]),
+        versions=np.asarray([], dtype=np.str_),
+    )
+    return joined.where(np.argsort(joined.times, kind="stable"))
+
+
+def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
+def _column(field: Field, table: pa.Table) -> NDArray[Any]:
+    name = f"input_{field.name}"
+    if name not in table.column_names:
+        return _absent(field, table.num_rows)
+    column = table[name]
+    if field.kind == "number":
+        return _floats(column)
+    if field.kind == "flag":
+        return np.asarray(column.cast(pa.int8()).fill_null(MISSING_CODE).to_numpy(), dtype=np.int8)
+    if field.kind == "date":
+        return np.asarray(pc.cast(column, pa.timestamp("us")).to_numpy(), dtype="datetime64[us]")
+    text = column.cast(pa.string())
+    codes = pc.index_in(text, value_set=pa.array(field.levels, pa.string()))
+    codes = pc.if_else(pc.is_null(text), MISSING_CODE, pc.fill_null(codes, NEW_CODE))
+    return np.asarray(codes.to_numpy(), dtype=np.int32)
+
+
+def _absent(field: Field, count: int) -> NDArray[Any]:
+    if field.kind == "number":
+        return np.full(count, np.nan)
+    if field.kind == "date":
+        return np.full(count, np.datetime64("NaT"), dtype="datetime64[us]")
+    return np.full(count, MISSING_CODE, dtype=np.int8 if field.kind == "flag" else np.int32)

@@ -1,0 +1,240 @@
+"""From farero.toml to adapters to App. The only file that names an adapter."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import metadata
+from pathlib import Path
+from uuid import uuid4
+
+from farero.adapters.child_process import ChildProcess
+from farero.adapters.console_notifier import ConsoleNotifier
+from farero.adapters.delta_log import DeltaLog
+from farero.adapters.folder_models import FolderModels
+from farero.adapters.memory_log import MemoryLog
+from farero.adapters.memory_notifier import MemoryNotifier
+from farero.adapters.system_clock import SystemClock
+from farero.adapters.webhook import Webhook
+from farero.app import App
+from farero.core.finding import Severity
+from farero.core.performance import METRICS
+from farero.core.policy import PolicyRule
+from farero.flow.alert import Alert
+from farero.flow.decide import Decide
+from farero.flow.label import Label
+from farero.flow.monitor import Floor, Monitor
+from farero.flow.notify import Notify
+from farero.flow.predict import Predict
+from farero.flow.profile import BuildProfile
+from farero.flow.promote import Promote
+from farero.flow.record import hand_over
+from farero.flow.retrain import Retrain
+from farero.flow.validate import Validate
+from farero.flow.windows import Windows
+from farero.loop import Loop
+from farero.ports import Child, Clock, Limits, LogShape, ModelFiles, Notifier, PredictionLog
+from farero.project.config import ChannelSettings
+from farero.project.declare import Project
+from farero.project.load import Loaded, load
+from farero.replay import Bench, SimulatedClock, run
+from farero.replay import history as recorded
+from farero.replay.result import PolicyResult
+from farero.replay.side_by_side import Plan, serve
+from farero.serving.pool import Pool
+from farero.serving.privacy import Protector
+from farero.serving.spool import Spool
+from farero.store.database import Store
+
+REPLAY_COMMAND = "from farero.wiring import replay_process; replay_process()"
+LIVE_GRACE = timedelta(seconds=30)
+
+
+def open_app(root: Path, *, clock: Clock | None = None) -> App:
+    """The installation in a folder, with everything that farero.toml names.
+
+    Raises:
+        ConfigInvalid: farero.toml or a project file has faults; lists all of them.
+        StoreUnavailable: the state database does not answer.
+    """
+    return _app(load(root.resolve()), clock or SystemClock())
+
+
+def _app(loaded: Loaded, clock: Clock) -> App:
+    settings = loaded.settings
+    home = loaded.root / ".farero"
+    home.mkdir(exist_ok=True)
+    store = Store.open(settings.state.resolved(loaded.root), clock=clock)
+    log = DeltaLog(home / "log", shapes(loaded.projects))
+    files = FolderModels(home / "models")
+    spool = Spool(home / "spool", _writer())
+    pool = Pool(files)
+    channels = {channel.name: channel.min_severity for channel in settings.channels}
+    rooms = _Rooms(
+        loaded=loaded, store=store, log=log, files=files, child=ChildProcess(), clock=clock, pool=pool, spool=spool,
+        key=settings.privacy.key(loaded.root), channels=channels, notifiers={c.name: _notifier(c, loaded.root) for c in settings.channels},
+    )  # fmt: skip
+    return App(
+        root=loaded.root,
+        settings=settings,
+        projects=loaded.projects,
+        loops={model: rooms.loop(model, rule=project.rule, size=project.window, grace=LIVE_GRACE) for model, project in loaded.projects.items()},
+        store=store,
+        log=log,
+        pool=pool,
+        spool=spool,
+        clock=clock,
+        new_id=lambda: uuid4().hex,
+        hand_over=_hand_over(spool, home / "spool", log),
+        replay_command=REPLAY_COMMAND,
+        farero_version=metadata.version("farero"),
+    )
+
+
+def shapes(projects: Mapping[str, Project]) -> Mapping[str, LogShape]:
+    """What each model's prediction log holds."""
+    kinds = {"number": "number", "choice": "text", "flag": "flag", "date": "date", "personal": "text"}
+    return {
+        model: LogShape(
+            inputs={field.name: kinds[field.kind] for field in project.schema.fields if field.privacy != "drop"},
+            text_prediction=project.label_spec.kind == "classes",
+        )
+        for model, project in projects.items()
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rooms:
+    """The parts that loops are put together from."""
+
+    loaded: Loaded
+    store: Store
+    log: PredictionLog
+    files: ModelFiles
+    child: Child
+    clock: Clock
+    pool: Pool
+    spool: Spool
+    key: bytes
+    channels: Mapping[str, Severity]
+    notifiers: Mapping[str, Notifier]
+
+    def loop(self, model: str, *, rule: PolicyRule, size: timedelta, grace: timedelta) -> Loop:
+        """One model's steps under one policy."""
+        project = self.loaded.projects[model]
+        schema, label, train = project.schema, project.label_spec, self.loaded.settings.train
+        return Loop(
+            predict=Predict(
+                model=model, label=label, thresholds=project.thresholds, pool=self.pool, spool=self.spool,
+                protector=Protector(self.key, schema),
+            ),
+            record=Windows(model=model, size=size, grace=grace, store=self.store, log=self.log),
+            label=Label(model=model, label=label, store=self.store, log=self.log, clock=self.clock),
+            profile=BuildProfile(model=model, schema=schema, label=label, store=self.store, log=self.log, pool=self.pool),
+            monitor=Monitor(
+                model=model, schema=schema, label=label, metric=project.metric, window_size=size, drift_rule=project.drift_rule,
+                max_missing=project.max_missing, floors=[Floor(metric=m, limit=limit) for m, limit in project.floors],
+                performance_drop=rule.performance_drop, store=self.store, log=self.log,
+            ),
+            alert=Alert(model=model, store=self.store, channels=self.channels),
+            decide=Decide(
+                model=model, metric=project.metric, higher_is_better=METRICS[project.metric].higher_is_better, rule=rule, store=self.store
+            ),
+            retrain=Retrain(
+                model=model, schema=schema, label=label, metric=project.metric, window_size=size, seed=project.seed,
+                recipe=self.loaded.recipe(model), environment=_environment(), git_commit=_git_commit(self.loaded.root),
+                limits=Limits(timeout_s=train.timeout_s, memory_bytes=train.memory_mb << 20), rule=rule,
+                store=self.store, log=self.log, files=self.files, child=self.child, clock=self.clock,
+            ),
+            validate=Validate(label=label, rule=project.gate_rule, gated=rule.gated, pool=self.pool),
+            promote=Promote(model=model, store=self.store, pool=self.pool, clock=self.clock, channels=self.channels),
+            notify=Notify(store=self.store, clock=self.clock, channels=self.notifiers),
+        )  # fmt: skip
+
+
+def replay_process() -> None:
+    """Replay one policy in this process: what `replay.side_by_side` starts."""
+    serve(_replay)
+
+
+def _replay(plan: Plan, progress: Callable[[float, str], None]) -> PolicyResult:
+    loaded = load(plan.root) if not plan.inferred else infer(plan.data, time=plan.time, label=plan.label, root=plan.root)
+    project = loaded.projects[plan.model]
+    with tempfile.TemporaryDirectory(prefix="farero-replay-") as name:
+        bench = _bench(loaded, plan, Path(name))
+        history = recorded.read(
+            plan.data, project.schema, project.label_spec, time=plan.time, label_column=plan.label, label_time=plan.label_time
+        )
+        return run(bench, history, policy=plan.rule.name, until=plan.until, size=plan.size, progress=progress)
+
+
+def _bench(loaded: Loaded, plan: Plan, folder: Path) -> Bench:
+    """An installation of its own in memory and a temporary folder, or, where it shall be kept, the project's own state."""
+    project = loaded.projects[plan.model]
+    clock = SimulatedClock(plan.until)
+    kept = plan.home / ".farero" if plan.home is not None else None
+    if kept is not None:
+        kept.mkdir(exist_ok=True)
+        store = Store.open(loaded.settings.state.resolved(loaded.root), clock=clock)
+    else:
+        store = Store.memory(clock=clock)
+    home = kept or folder
+    log: PredictionLog = DeltaLog(home / "log", shapes(loaded.projects)) if kept else MemoryLog(shapes(loaded.projects))
+    files = FolderModels(home / "models")
+    spool = Spool(home / "spool", _writer())
+    rooms = _Rooms(
+        loaded=loaded, store=store, log=log, files=files, child=ChildProcess(), clock=clock, pool=Pool(files), spool=spool,
+        key=b"replay" * 6 if kept is None else loaded.settings.privacy.key(loaded.root),
+        # A replay announces to nobody, but counts what would have been announced.
+        channels={"replay": "low"}, notifiers={"replay": MemoryNotifier()},
+    )  # fmt: skip
+    return Bench(
+        model=plan.model,
+        label=project.label_spec,
+        metric=project.metric,
+        loop=rooms.loop(plan.model, rule=plan.rule, size=plan.size, grace=timedelta(0)),
+        clock=clock,
+        store=store,
+        hand_over=_hand_over(spool, home / "spool", log),
+    )
+
+
+def _hand_over(spool: Spool, folder: Path, log: PredictionLog) -> Callable[[], int]:
+    def move() -> int:
+        spool.rotate()
+        return hand_over(folder, log).rows
+
+    return move
+
+
+def _notifier(channel: ChannelSettings, root: Path) -> Notifier:
+    return Webhook(channel.resolved_url(root)) if channel.kind == "webhook" else ConsoleNotifier()
+
+
+def _writer() -> str:
+    """A name that no other process ever had: marks in the log are kept by it."""
+    return uuid4().hex[:16]
+
+
+def _environment() -> dict[str, str]:
+    """The libraries that decide what a model answers."""
+    found = {"python": platform.python_version()}
+    for name in ("farero", "numpy", "pandas", "scikit-learn", "scipy", "lightgbm", "xgboost", "catboost"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _git_commit(root: Path) -> str | None:
+    """The commit that the project's folder is at, if it is under git."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
