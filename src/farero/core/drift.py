@@ -1,31 +1,18 @@
-"""Whether a window's rows differ from the reference: the figures of each column, and one verdict by a named rule."""
+"""How a window's rows differ from the reference, column by column, and whether that is drift."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import TypeAlias
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from farero.core.distance import chi2, jensen_shannon, ks, ks_p_value, pooled, proportion_p_value, psi, psi_reading
+from farero.core.distance import chi2, jensen_shannon, ks, ks_p_value, pooled, psi, psi_reading
 from farero.core.observation import ColumnDrift, DriftVerdict
 from farero.core.profile import ColumnProfile, Profile
 from farero.core.reference import ColumnReference, Reference, grouped
-
-Floats: TypeAlias = NDArray[np.float64]
-
-LEAST_ROWS = 20
-"""Windows with fewer rows are never called drifted by the guarded rule: the tests it rests on are limit laws."""
-
-SHARE_LIMIT = 0.3
-PSI_LIMIT = 0.25
-_P_LIMIT = 0.05
-_DAYS = 365
-_LEAST_DISTANCE = 0.1
+from farero.core.verdict import RULES, Limit, false_alarm_rate, judge, own_limit
 
 
 def compare(reference: Reference, current: Profile) -> tuple[ColumnDrift, ...]:
@@ -55,8 +42,6 @@ def compare_prediction(reference: Reference, current: Profile) -> ColumnDrift | 
 def verdict(rule: str, reference: Reference, columns: Sequence[ColumnDrift], rows: int) -> tuple[DriftVerdict, tuple[ColumnDrift, ...]]:
     """Judge a window by one rule.
 
-    A column that had values and now has none has drifted by every rule: there is no p-value, and that is not "no drift".
-
     Args:
         rule: one of `RULES`.
         reference: what the columns were compared with; tells how much its own windows differ.
@@ -69,164 +54,15 @@ def verdict(rule: str, reference: Reference, columns: Sequence[ColumnDrift], row
     Raises:
         ValueError: no such rule.
     """
-    chosen = _rule(rule)
-    known = {ref.name: ref for ref in (*reference.columns, *((reference.prediction,) if reference.prediction else ()))}
-    reasons: list[str] = []
-    judged: list[ColumnDrift] = []
-    for column in columns:
-        context = _Context(column=column, ref=known[column.name], reference=reference, rows=rows, tests=max(len(columns), 1))
-        reason = _vanished(context) or chosen.reason(context) if rows else None
-        if reason:
-            reasons.append(f"{column.name} ({reason})")
-        judged.append(replace(column, drift=reason is not None))
-    return summarise(rule, judged, reasons, rows), tuple(judged)
-
-
-def summarise(rule: str, judged: Sequence[ColumnDrift], reasons: Sequence[str], rows: int) -> DriftVerdict:
-    """One verdict from judged columns and the reasons of those that drifted."""
-    drifted = tuple(column.name for column in judged if column.drift)
-    share = len(drifted) / len(judged) if judged else 0.0
-    alarm = share >= _rule(rule).share if drifted else False
-    if not rows:
-        because = "no rows in this window"
-    elif not drifted:
-        because = f"none of {len(judged)} columns drifted by the rule {rule!r}"
-    else:
-        shown = ", ".join(reasons[:5]) + (f" and {len(reasons) - 5} more" if len(reasons) > 5 else "")
-        because = f"{len(drifted)} of {len(judged)} columns drifted by the rule {rule!r}: {shown}"
-        if not alarm:
-            because += f"; the rule asks for {_rule(rule).share:.0%}"
-    return DriftVerdict(alarm=alarm, score=share, rule=rule, features=drifted, because=because)
-
-
-def false_alarm_rate(rule: str) -> str:
-    """What the rule's false alarms are worth, in words.
-
-    Raises:
-        ValueError: no such rule.
-
-    Source: our own simulation, 20 features, daily windows (`benchmarks/false_alarms.py`).
-    """
-    return _rule(rule).false_alarm_rate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Context:
-    """One column of one window, and all that a rule may look at."""
-
-    column: ColumnDrift
-    ref: ColumnReference
-    reference: Reference
-    rows: int
-    tests: int
-
-    @property
-    def p_value(self) -> float:
-        p = self.column.p_value if self.column.p_value is not None else self.column.chi2_p
-        return 1.0 if p is None else p
-
-    @property
-    def distance(self) -> float:
-        """On the scale of the reference's `noise`."""
-        own = self.column.ks if self.column.ks is not None else self.column.jensen_shannon
-        return own or 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A way to judge: why a column drifted (None = it did not), and the share of columns from which on it is an alarm."""
-
-    reason: Callable[[_Context], str | None]
-    share: float
-    false_alarm_rate: str
-
-
-def _vanished(context: _Context) -> str | None:
-    empty = context.column.missing[1] >= 1.0 and context.column.missing[0] < 1.0
-    # Three empty rows of a column that is often empty are no news.
-    return "no values any more" if empty and context.column.missing[0] ** context.rows < _P_LIMIT / _DAYS else None
-
-
-def _textbook(context: _Context) -> str | None:
-    return f"p {context.p_value:.2g} < 0.05" if context.p_value < _P_LIMIT else None
-
-
-def _bonferroni(context: _Context) -> str | None:
-    limit = _P_LIMIT / (context.tests * _DAYS)
-    return f"p {context.p_value:.2g} < {limit:.2g}" if context.p_value < limit else None
-
-
-def _psi(context: _Context) -> str | None:
-    value = context.column.psi
-    return f"PSI {value:.2f} >= {PSI_LIMIT}" if value is not None and value >= PSI_LIMIT else None
-
-
-def _guarded(context: _Context) -> str | None:
-    """Not chance (Bonferroni over a year), not small, and clearly more than the reference's own windows differ."""
-    if context.rows < LEAST_ROWS:
-        return None
-    limit = own_limit(context.ref.noise, context.reference, context.rows)
-    if _bonferroni(context) and context.distance > limit:
-        measure = "KS" if context.column.ks is not None else "Jensen-Shannon"
-        return f"{measure} {context.distance:.2f} > {limit:.2f}"
-    before, now = context.column.missing
-    n, m = context.reference.rows, context.rows
-    limit = own_limit(context.ref.missing_noise, context.reference, context.rows)
-    if abs(now - before) > limit and proportion_p_value(before * n, n, now * m, m) < _P_LIMIT / (context.tests * _DAYS):
-        return f"missing {before:.1%} -> {now:.1%}"
-    return None
-
-
-def own_limit(noise: float, reference: Reference, rows: int) -> float:
-    """The distance that a window must pass to be more than the reference's windows do of themselves [0-1].
-
-    1.5 times the farthest of them, and more where there are few of them (the next of w windows is the farthest yet with chance 1 / (w + 1))
-    or where the window is smaller than they are (its distance from chance alone goes as 1 / sqrt(rows)); at least 0.1,
-    and never more than halfway from the farthest to 1, so that a column that roams widely can still be caught.
-    """
-    if reference.windows < 2:
-        return _LEAST_DISTANCE
-    smaller = max(0.0, 1 / math.sqrt(rows) - 1 / math.sqrt(max(reference.window_rows, 1)))
-    return max(_LEAST_DISTANCE, min((1.5 + 2 / reference.windows) * noise + 1.2 * smaller, (1 + noise) / 2))
-
-
-RULES: Mapping[str, Rule] = MappingProxyType(
-    {
-        "guarded": Rule(
-            reason=_guarded,
-            share=0.0,
-            false_alarm_rate="at most about 0.1 false alarms per model-year where days differ as the reference's own did; "
-            "seasons longer than the reference are reported as drift",
-        ),
-        "bonferroni": Rule(
-            reason=_bonferroni,
-            share=0.0,
-            false_alarm_rate="about 1 to 2 false alarms per model-year of independent rows; up to 365 where days differ of themselves",
-        ),
-        "textbook": Rule(
-            reason=_textbook,
-            share=0.0,
-            false_alarm_rate="about 230 to 365 false alarms per model-year with 20 features",
-        ),
-        "share": Rule(
-            reason=_textbook,
-            share=SHARE_LIMIT,
-            false_alarm_rate="about 0.2 false alarms per model-year of independent rows; 4 to 362 where days differ of themselves",
-        ),
-        "psi": Rule(
-            reason=_psi,
-            share=0.0,
-            false_alarm_rate="near 0 from 1,000 rows a window up; many below 200, where chance alone passes the limit",
-        ),
+    known = (*reference.columns, *((reference.prediction,) if reference.prediction else ()))
+    limits = {
+        ref.name: Limit(
+            distance=own_limit(ref.noise, reference.windows, reference.window_rows, rows),
+            missing=own_limit(ref.missing_noise, reference.windows, reference.window_rows, rows),
+        )
+        for ref in known
     }
-)
-"""Ways to judge, by name. "guarded" is the default."""
-
-
-def _rule(name: str) -> Rule:
-    if name not in RULES:
-        raise ValueError(f"there is no drift rule {name!r}; the rules are {', '.join(RULES)}")
-    return RULES[name]
+    return judge(rule, columns, rows=(reference.rows, rows), limits=limits)
 
 
 def _figures(ref: ColumnReference, now: ColumnProfile, n: int, m: int) -> ColumnDrift:
@@ -281,3 +117,7 @@ def _wasserstein(ref: ColumnReference, now: ColumnProfile) -> float:
     together = np.maximum(left + right, 1e-300)
     areas = np.where(crosses, (left**2 + right**2) / together, left + right) / 2
     return float(areas @ np.diff(at))
+
+
+# Whoever judges drift names a rule and tells its price: one import serves.
+__all__ = ["RULES", "compare", "compare_prediction", "false_alarm_rate", "verdict"]

@@ -1,0 +1,215 @@
+"""Which figures count as drift: rules by name, each with the false alarms it makes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from farero.core.distance import proportion_p_value
+from farero.core.observation import ColumnDrift, DriftVerdict
+
+LEAST_ROWS = 20
+"""Windows with fewer rows are never called drifted by the guarded rule: the tests it rests on are limit laws."""
+
+SHARE_LIMIT = 0.3
+PSI_LIMIT = 0.25
+_P_LIMIT = 0.05
+_DAYS = 365
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What a column must pass to be more than chance or habit: a distance, and a change of the share of missing values [0-1]."""
+
+    distance: float = 0.1
+    missing: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A way to judge: why a column drifted (None = it did not), and the share of columns from which on it is an alarm."""
+
+    reason: Callable[[_Case], str | None]
+    share: float
+    false_alarm_rate: str
+
+
+def judge(
+    rule: str, columns: Sequence[ColumnDrift], *, rows: tuple[int, int], limits: Mapping[str, Limit]
+) -> tuple[DriftVerdict, tuple[ColumnDrift, ...]]:
+    """Judge the figures of columns by one rule, wherever they come from.
+
+    A column that had values and now has none has drifted by every rule: there is no p-value, and that is not "no drift".
+
+    Args:
+        rule: one of `RULES`.
+        columns: the figures.
+        rows: of the reference and of the current rows.
+        limits: column name -> what the guarded rule asks of it; others get `Limit()`.
+
+    Returns:
+        The verdict, and the columns with `drift` set as the rule has it.
+
+    Raises:
+        ValueError: no such rule.
+    """
+    chosen = _rule(rule)
+    reasons: list[str] = []
+    judged: list[ColumnDrift] = []
+    for column in columns:
+        case = _Case(column=column, rows=rows, limit=limits.get(column.name, Limit()), tests=len(columns))
+        reason = _vanished(case) or chosen.reason(case) if rows[1] else None
+        if reason:
+            reasons.append(f"{column.name} ({reason})")
+        judged.append(replace(column, drift=reason is not None))
+    return _summary(rule, chosen, judged, reasons, rows[1]), tuple(judged)
+
+
+def false_alarm_rate(rule: str) -> str:
+    """What the rule's false alarms are worth, in words.
+
+    Raises:
+        ValueError: no such rule.
+
+    Source: our own simulation, 20 features, daily windows (`benchmarks/false_alarms.py`).
+    """
+    return _rule(rule).false_alarm_rate
+
+
+def own_limit(noise: float, windows: int, window_rows: int, rows: int) -> float:
+    """The distance that a window must pass to be more than the reference's windows do of themselves [0-1].
+
+    1.5 times the farthest of them, and more where there are few of them (the next of w windows is the farthest yet with chance
+    1 / (w + 1)) or where the window is smaller than they are (distance from chance alone goes as 1 / sqrt(rows)); at least 0.1,
+    and never more than halfway from the farthest to 1, so that a column that roams widely can still be caught.
+
+    Args:
+        noise: distance of the farthest of the reference's windows [0-1].
+        windows: how many the reference has; with fewer than 2 nothing is known, and the limit is 0.1.
+        window_rows: their median size.
+        rows: of the window to judge.
+
+    Source: our own simulation (`benchmarks/false_alarms.py`).
+
+    >>> own_limit(0.25, 100, 1000, 1000), own_limit(0.9, 100, 1000, 1000)
+    (0.38, 0.95)
+    """
+    if windows < 2 or not rows:
+        return Limit().distance
+    smaller = max(0.0, 1 / math.sqrt(rows) - 1 / math.sqrt(max(window_rows, 1)))
+    return max(Limit().distance, min((1.5 + 2 / windows) * noise + 1.2 * smaller, (1 + noise) / 2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One column, and all that a rule may look at. `rows` of reference and current; `tests` made at once."""
+
+    column: ColumnDrift
+    rows: tuple[int, int]
+    limit: Limit
+    tests: int
+
+    @property
+    def p_value(self) -> float:
+        p = self.column.p_value if self.column.p_value is not None else self.column.chi2_p
+        return 1.0 if p is None else p
+
+    @property
+    def distance(self) -> float:
+        """On the scale of `Limit.distance`."""
+        own = self.column.ks if self.column.ks is not None else self.column.jensen_shannon
+        return own or 0.0
+
+    @property
+    def yearly_p(self) -> float:
+        """The p below which chance alone gives one alarm in 20 years of daily windows over all columns."""
+        return _P_LIMIT / (self.tests * _DAYS)
+
+
+def _vanished(case: _Case) -> str | None:
+    before, now = case.column.missing
+    # Three empty rows of a column that is often empty are no news.
+    return "no values any more" if now >= 1.0 > before and before ** case.rows[1] < _P_LIMIT / _DAYS else None
+
+
+def _textbook(case: _Case) -> str | None:
+    return f"p {case.p_value:.2g} < 0.05" if case.p_value < _P_LIMIT else None
+
+
+def _bonferroni(case: _Case) -> str | None:
+    return f"p {case.p_value:.2g} < {case.yearly_p:.2g}" if case.p_value < case.yearly_p else None
+
+
+def _psi(case: _Case) -> str | None:
+    value = case.column.psi
+    return f"PSI {value:.2f} >= {PSI_LIMIT}" if value is not None and value >= PSI_LIMIT else None
+
+
+def _guarded(case: _Case) -> str | None:
+    """Not chance (Bonferroni over a year), not small, and clearly more than the reference's own windows differ."""
+    if min(case.rows) < LEAST_ROWS:
+        return None
+    if case.p_value < case.yearly_p and case.distance > case.limit.distance:
+        measure = "KS" if case.column.ks is not None else "Jensen-Shannon"
+        return f"{measure} {case.distance:.2f} > {case.limit.distance:.2f}"
+    (before, now), (n, m) = case.column.missing, case.rows
+    if abs(now - before) > case.limit.missing and proportion_p_value(before * n, n, now * m, m) < case.yearly_p:
+        return f"missing {before:.1%} -> {now:.1%}"
+    return None
+
+
+RULES: Mapping[str, Rule] = MappingProxyType(
+    {
+        "guarded": Rule(
+            reason=_guarded,
+            share=0.0,
+            false_alarm_rate="at most about 0.1 false alarms per model-year where days differ as the reference's own did; "
+            "seasons longer than the reference are reported as drift",
+        ),
+        "bonferroni": Rule(
+            reason=_bonferroni,
+            share=0.0,
+            false_alarm_rate="about 1 to 2 false alarms per model-year of independent rows; up to 365 where days differ of themselves",
+        ),
+        "textbook": Rule(
+            reason=_textbook,
+            share=0.0,
+            false_alarm_rate="about 230 to 365 false alarms per model-year with 20 features",
+        ),
+        "share": Rule(
+            reason=_textbook,
+            share=SHARE_LIMIT,
+            false_alarm_rate="about 0.2 false alarms per model-year of independent rows; 4 to 362 where days differ of themselves",
+        ),
+        "psi": Rule(
+            reason=_psi,
+            share=0.0,
+            false_alarm_rate="near 0 from 1,000 rows a window up; many below 200, where chance alone passes the limit",
+        ),
+    }
+)
+"""Ways to judge, by name. "guarded" is the default."""
+
+
+def _rule(name: str) -> Rule:
+    if name not in RULES:
+        raise ValueError(f"there is no drift rule {name!r}; the rules are {', '.join(RULES)}")
+    return RULES[name]
+
+
+def _summary(name: str, rule: Rule, judged: Sequence[ColumnDrift], reasons: Sequence[str], rows: int) -> DriftVerdict:
+    drifted = tuple(column.name for column in judged if column.drift)
+    share = len(drifted) / len(judged) if judged else 0.0
+    alarm = bool(drifted) and share >= rule.share
+    if not rows:
+        because = "no rows in this window"
+    elif not drifted:
+        because = f"none of {len(judged)} columns drifted by the rule {name!r}"
+    else:
+        shown = ", ".join(reasons[:5]) + (f" and {len(reasons) - 5} more" if len(reasons) > 5 else "")
+        because = f"{len(drifted)} of {len(judged)} columns drifted by the rule {name!r}: {shown}"
+        if not alarm:
+            because += f"; the rule asks for {rule.share:.0%}"
+    return DriftVerdict(alarm=alarm, score=share, rule=name, features=drifted, because=because)
