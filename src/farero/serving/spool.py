@@ -1,0 +1,285 @@
+"""The crash-safe log: a prediction is in a segment file before its answer leaves.
+
+A segment is one header and frames of `length, CRC-32 of the payload, CRC-32 of the first eight bytes, payload`. The
+payload is the record in msgpack. One `write` call a frame: after it returns, the frame is the kernel's and survives
+`kill -9` of this process. The live segment is locked; a segment without a lock is closed and may be handed over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+import msgspec
+
+from farero.core.prediction import Record
+from farero.errors import LogUnavailable
+
+HEADER: Final = b"farero\x00\x01"
+"""Begins every segment; the last byte is the version of the format."""
+
+_PREFIX: Final = struct.Struct("<II")
+_FRAME: Final = struct.Struct("<III")
+_Frame = tuple[
+    str, str, str, str, datetime, dict[str, list[Any]], list[Any], list[float] | None, list[Any] | None, int, str, list[datetime] | None
+]
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Frame).decode
+
+
+class Spool:
+    """Writes records to segments in a folder. Safe for threads; one object a process."""
+
+    def __init__(self, folder: Path, writer: str, *, segment_bytes: int = 8 << 20) -> None:
+        # A sequence that began again at 1 under a known name would be taken for handed over: every start is a writer of its own.
+        self.writer = f"{writer}-{secrets.token_hex(6)}"
+        self._folder = folder
+        self._segment_bytes = segment_bytes
+        self._lock = Lock()
+        self._seq = 0
+        self._fd: int | None = None
+        self._size = 0
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unavailable(folder, error) from error
+
+    def write(self, record: Record) -> None:
+        """Record it; it is safe from the death of this process when this returns.
+
+        Raises:
+            LogUnavailable: it could not be written, and no part of it was kept.
+        """
+        _refuse_crooked(record)
+        frame = _frame(record)
+        with self._lock:
+            try:
+                if self._fd is None:
+                    self._fd = self._open()
+                    self._size = len(HEADER)
+                self._append(self._fd, frame)
+            except OSError as error:
+                raise _unavailable(self._folder, error) from error
+            if self._size >= self._segment_bytes:
+                self._close()
+
+    def rotate(self) -> None:
+        """Close the live segment, if there is one, so that it may be handed over."""
+        with self._lock:
+            self._close()
+
+    def close(self) -> None:
+        """Write no more. Everything written stays for the hand-over."""
+        self.rotate()
+
+    def backlog_bytes(self) -> int:
+        """Bytes in segments that are not handed over yet, those of other processes in the same folder included."""
+        return backlog_bytes(self._folder)
+
+    def _append(self, fd: int, frame: bytes) -> None:
+        try:
+            written = os.write(fd, frame)
+            if written < len(frame):  # the disk is full to the byte; what is half there must go
+                raise OSError(f"{written} of {len(frame)} bytes were written")
+        except OSError:
+            try:
+                os.ftruncate(fd, self._size)
+            except OSError:
+                self._close()  # a torn tail is ignored by readers, as long as nothing comes after it
+            raise
+        self._size += written
+
+    def _open(self) -> int:
+        """A new locked segment. It gets its lasting name only under the lock, so that nobody takes it for a closed one."""
+        for _ in range(100):
+            seq = self._seq + 1
+            path = self._folder / f"{self.writer}-{seq:010d}.seg"
+            unborn = path.with_suffix(".tmp")
+            fd = os.open(unborn, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                if os.write(fd, HEADER) < len(HEADER):
+                    raise OSError("no room for a segment's header")
+                unborn.rename(path)
+            except FileNotFoundError:  # a hand-over swept it away between its making and its lock: once more
+                os.close(fd)
+                continue
+            except OSError:
+                os.close(fd)
+                unborn.unlink(missing_ok=True)
+                raise
+            self._seq = seq
+            return fd
+        raise OSError("a new segment vanishes as soon as it is made")
+
+    def _close(self) -> None:
+        if self._fd is not None:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)  # a forked child may hold the same file open
+            os.close(self._fd)
+            self._fd = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """What a closed segment holds.
+
+    Attributes:
+        torn_bytes: length of a last frame that was never written to its end; its prediction was never answered.
+        damage: places that were written and are not readable now; `records` are those around them.
+    """
+
+    path: Path
+    writer: str
+    seq: int
+    records: tuple[Record, ...]
+    torn_bytes: int = 0
+    damage: tuple[str, ...] = ()
+
+
+def segments(folder: Path) -> list[Path]:
+    """All segments, closed and live, of each writer in the order of writing."""
+    return sorted(folder.glob("*.seg"), key=lambda path: path.name)
+
+
+def corrupt_segments(folder: Path) -> list[Path]:
+    """Segments that were moved aside because of damage; their readable records are in the log."""
+    return sorted(folder.glob("*.corrupt"))
+
+
+def backlog_bytes(folder: Path) -> int:
+    """Bytes in segments that are not handed over yet."""
+    total = 0
+    for path in segments(folder):
+        try:
+            total += max(0, path.stat().st_size - len(HEADER))
+        except FileNotFoundError:  # handed over meanwhile
+            continue
+    return total
+
+
+@contextmanager
+def taken(path: Path) -> Iterator[bool]:
+    """Hold a closed segment, so that nobody else hands it over; False where it is live, taken or gone."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield path.exists()
+    finally:
+        os.close(fd)
+
+
+def read_segment(path: Path) -> Segment:
+    """Read a closed segment. Damage is reported, not raised: what can be read around it is still read."""
+    writer, _, seq = path.stem.rpartition("-")
+    data = path.read_bytes()
+    records: list[Record] = []
+    damage: list[str] = []
+    torn = 0
+    if not data.startswith(HEADER):
+        if data.strip(b"\x00"):
+            damage.append("byte 0: this is no segment of a known format")
+        else:
+            torn = len(data)
+        return Segment(path=path, writer=writer, seq=int(seq), records=(), torn_bytes=torn, damage=tuple(damage))
+    at = len(HEADER)
+    while at < len(data):
+        end, record = _frame_at(data, at)
+        if record is not None:
+            records.append(record)
+            at = end
+            continue
+        following = _next_frame(data, at + 1)
+        if following is None and _is_torn(data, at):
+            torn = len(data) - at
+            break
+        at, start = following if following is not None else len(data), at
+        damage.append(f"bytes {start} to {at}: written, but not what was written")
+    return Segment(path=path, writer=writer, seq=int(seq), records=tuple(records), torn_bytes=torn, damage=tuple(damage))
+
+
+def _frame(record: Record) -> bytes:
+    payload = _encode(
+        (
+            record.model, record.version, record.request_id, record.endpoint, record.time, record.inputs,
+            record.prediction, record.probability, record.keys, record.latency_us, record.status, record.times,
+        )
+    )  # fmt: skip
+    prefix = _PREFIX.pack(len(payload), zlib.crc32(payload))
+    return prefix + zlib.crc32(prefix).to_bytes(4, "little") + payload
+
+
+def _frame_at(data: bytes, at: int) -> tuple[int, Record | None]:
+    """Where the frame at this place ends, and its record; no record where there is no whole, sound frame."""
+    if not _has_head(data, at):
+        return at, None
+    length, checksum, _ = _FRAME.unpack_from(data, at)
+    start = at + _FRAME.size
+    payload = data[start : start + length]
+    if len(payload) < length or zlib.crc32(payload) != checksum:
+        return at, None
+    try:
+        model, version, request_id, endpoint, time, inputs, prediction, probability, keys, latency_us, status, times = _decode(payload)
+    except msgspec.DecodeError:
+        return at, None
+    record = Record(
+        model=model, version=version, request_id=request_id, endpoint=endpoint, time=time, inputs=inputs, prediction=prediction,
+        probability=probability, keys=keys, latency_us=latency_us, status=status, times=times,
+    )  # fmt: skip
+    return start + length, record
+
+
+def _has_head(data: bytes, at: int) -> bool:
+    head = data[at : at + _FRAME.size]
+    return len(head) == _FRAME.size and zlib.crc32(head[:8]) == int.from_bytes(head[8:], "little")
+
+
+def _next_frame(data: bytes, at: int) -> int | None:
+    """The next place with a sound frame: a head's own checksum makes a false one as likely as one in 2**32."""
+    for place in range(at, len(data) - _FRAME.size):
+        if _has_head(data, place) and _frame_at(data, place)[1] is not None:
+            return place
+    return None
+
+
+def _is_torn(data: bytes, at: int) -> bool:
+    """Whether the rest was cut off while it was written: a short head, a sound head with a short payload, or zeros after a power cut."""
+    rest = data[at:]
+    if len(rest) < _FRAME.size or not rest.strip(b"\x00"):
+        return True
+    return _has_head(data, at) and len(rest) < _FRAME.size + _FRAME.unpack_from(data, at)[0]
+
+
+def _refuse_crooked(record: Record) -> None:
+    """A record that no table could take must not enter the log: it would stand in the way of all after it."""
+    count = len(record.prediction)
+    lists = [*record.inputs.values(), record.probability, record.keys, record.times]
+    if any(values is not None and len(values) != count for values in lists):
+        raise ValueError(f"record {record.request_id}: every list must have {count} values, one a row")
+    if record.time.tzinfo is None or any(time.tzinfo is None for time in record.times or ()):
+        raise ValueError(f"record {record.request_id}: times must be aware")
+
+
+def _unavailable(folder: Path, error: OSError) -> LogUnavailable:
+    return LogUnavailable(
+        f"The prediction could not be recorded in {folder}: {error}.",
+        hint="Free disk space, or let the service write there; nothing half written was kept.",
+        folder=str(folder),
+    )
