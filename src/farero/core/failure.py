@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from farero.errors import FareroError, TrainFailed
@@ -45,14 +45,16 @@ def from_exception(error: BaseException, skip_frames: int = 0) -> Failure:
     trace = error.__traceback__
     for _ in range(skip_frames):
         trace = trace.tb_next if trace is not None and trace.tb_next is not None else trace
-    lines = traceback.format_exception(type(error), error.with_traceback(trace))
+    lines = traceback.format_exception(type(error), error, trace)
     ending: Ending = "memory" if isinstance(error, MemoryError) else "raised"
     return Failure(
         ending=ending, error=type(error).__qualname__, message=str(error)[:2000], traceback="".join(lines)[-_TRACEBACK_CHARS:]
     )
 
 
-def to_error(failure: Failure, *, what: str, timeout_s: float, memory_bytes: int, peak_bytes: int | None = None, output: str = "") -> TrainFailed:
+def to_error(
+    failure: Failure, *, what: str, timeout_s: float, memory_bytes: int, peak_bytes: int | None = None, output: str = ""
+) -> TrainFailed:
     """The error for it: what happened, to what, what to do next.
 
     >>> print(to_error(Failure(ending="signal", error="SIGSEGV"), what="train", timeout_s=9, memory_bytes=1 << 30))
@@ -110,8 +112,3 @@ def _remedy(signal: str) -> str:
     if signal in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT"):
         return "Run it by itself to find the library, or try another version of it."
     return "Train again."
-
-
-def with_traceback(failure: Failure, traceback_text: str) -> Failure:
-    """The same failure with another traceback."""
-    return replace(failure, traceback=traceback_text)

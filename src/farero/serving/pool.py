@@ -1,0 +1,100 @@
+"""The versions that are in memory. Readers never wait: a swap loads first and then changes one reference."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from farero.core.label import LabelSpec
+from farero.core.schema import Schema
+from farero.core.version import Version
+from farero.errors import NotReady
+from farero.ports import ModelFiles
+from farero.serving.engine import Engine, load
+from farero.serving.layout import REFERENCE, read_contract
+
+KEPT = 4
+"""Versions kept in memory beside those in production: a candidate is judged, then promoted, without loading it twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A version that answers. `reference` is the packed profile of what it was trained on; None where it has none."""
+
+    version: Version
+    engine: Engine
+    label: LabelSpec
+    schema: Schema
+    reference: bytes | None
+
+
+class Pool:
+    """One version in production a model, and a few more."""
+
+    def __init__(self, files: ModelFiles, *, kept: int = KEPT) -> None:
+        self._files = files
+        self._kept = kept
+        self._loading = threading.Lock()
+        self._production: dict[str, Loaded] = {}  # never changed in place, so that readers need no lock
+        self._recent: OrderedDict[str, Loaded] = OrderedDict()
+
+    def production(self, model: str) -> Loaded:
+        """The version that answers for this model.
+
+        Raises:
+            NotReady: none is loaded.
+        """
+        try:
+            return self._production[model]
+        except KeyError:
+            raise NotReady(
+                f"No version of {model} is in production.", hint="Train one and promote it: farero train, then farero promote V.", model=model
+            ) from None
+
+    def swap(self, model: str, version: Version) -> Loaded:
+        """Let this version answer from now on. Where it cannot be loaded, the one before it goes on.
+
+        Raises:
+            Corrupt: its files are not what was stored.
+            PredictFailed: its model cannot be loaded.
+        """
+        with self._loading:
+            loaded = self._load(version, fresh=False)
+            self._production = {**self._production, model: loaded}
+        return loaded
+
+    def drop(self, model: str) -> None:
+        """Let nothing answer for this model."""
+        with self._loading:
+            self._production = {name: loaded for name, loaded in self._production.items() if name != model}
+
+    def get(self, version: Version, *, fresh: bool = False) -> Loaded:
+        """This version, loaded if need be; its files are verified each time. `fresh` also loads it anew.
+
+        Raises:
+            Corrupt: its files are not what was stored.
+            PredictFailed: its model cannot be loaded.
+        """
+        with self._loading:
+            return self._load(version, fresh=fresh)
+
+    def _load(self, version: Version, *, fresh: bool) -> Loaded:
+        folder = self._files.open(version.digest)
+        loaded = None if fresh else self._recent.get(version.digest)
+        if loaded is None:
+            contract = read_contract(folder)
+            reference = folder / REFERENCE
+            loaded = Loaded(
+                version=version,
+                engine=load(folder, contract.label, contract.schema),
+                label=contract.label,
+                schema=contract.schema,
+                reference=reference.read_bytes() if reference.exists() else None,
+            )
+        loaded = replace(loaded, version=version)  # equal files may serve as two versions, and a version's state changes
+        self._recent[version.digest] = loaded
+        self._recent.move_to_end(version.digest)
+        while len(self._recent) > self._kept:
+            self._recent.popitem(last=False)
+        return loaded
