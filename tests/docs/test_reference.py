@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from farero import errors, telemetry
+from farero.cli import main as cli
+from farero.project import config
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -29,9 +34,9 @@ def test_every_error_code_is_documented(code: str) -> None:
 
 def test_every_fault_code_is_documented() -> None:
     found: set[str] = set()
-    for name in ("core/field.py", "core/schema.py", "core/label.py", "rest/request.py"):
-        found |= _first_texts(ROOT / "src" / "farero" / name, {"Misfit", "_broken"})
-        found |= _keyword_texts(ROOT / "src" / "farero" / name, "Fault", "code")
+    for path in [*(ROOT / "src" / "farero" / "core").glob("*.py"), *(ROOT / "src" / "farero" / "rest").glob("*.py")]:
+        found |= _texts(path, {"Misfit": 0, "_broken": 0, "_refuse": 1})
+        found |= _keyword_texts(path, "Fault", "code")
     assert len(found) >= 10
     assert sorted(code for code in found if f"`{code}`" not in page("errors")) == []
 
@@ -44,6 +49,29 @@ def test_every_event_is_documented(event: str) -> None:
 @pytest.mark.parametrize("metric", telemetry.METRICS)
 def test_every_metric_is_documented(metric: str) -> None:
     assert f"`{metric}`" in page("events")
+
+
+def test_every_command_and_option_is_documented() -> None:
+    text = page("commands")
+    missing = []
+    for path, command in _commands(typer.main.get_command(cli.app)):
+        if f"`{path}" not in text:
+            missing.append(path)
+        options = [name for option in command.params for name in (*option.opts, *option.secondary_opts) if name.startswith("--")]
+        missing += [f"{path} {name}" for name in options if name not in text]
+    assert missing == []
+
+
+def test_every_documented_command_exists() -> None:
+    known = {path for path, _ in _commands(typer.main.get_command(cli.app))}
+    texts = [path.read_text() for path in PAGES]
+    named = {match for text in texts for match in re.findall(r"`farero ([a-z]+)\b", text)}
+    assert sorted(name for name in named if f"farero {name}" not in known) == []
+
+
+def test_every_setting_is_documented() -> None:
+    text = page("configuration")
+    assert sorted(key for key in config.KEYS if f"`{key}`" not in text) == []
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -68,17 +96,24 @@ def test_every_source_file_that_a_document_names_exists(path: Path) -> None:
     assert [name for name in named if not (ROOT / "src" / "farero" / name).exists()] == []
 
 
-def _calls(path: Path, names: set[str]) -> list[ast.Call]:
-    tree = ast.parse(path.read_text())
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names]
+def _commands(command: Any, path: str = "farero") -> Iterator[tuple[str, Any]]:
+    """Every command below this one, with what to type for it."""
+    yield path, command
+    for name, part in getattr(command, "commands", {}).items():
+        yield from _commands(part, f"{path} {name}")
 
 
-def _first_texts(path: Path, names: set[str]) -> set[str]:
-    """The first argument of every call of these functions, where it is a text."""
-    firsts = [call.args[0] for call in _calls(path, names) if call.args]
-    return {first.value for first in firsts if isinstance(first, ast.Constant) and isinstance(first.value, str)}
+def _calls(path: Path, names: set[str]) -> list[tuple[str, ast.Call]]:
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return [(call.func.id, call) for call in calls if isinstance(call.func, ast.Name) and call.func.id in names]
+
+
+def _texts(path: Path, positions: dict[str, int]) -> set[str]:
+    """The argument at the function's position in every call of it, where it is a text."""
+    values = [call.args[positions[name]] for name, call in _calls(path, set(positions)) if len(call.args) > positions[name]]
+    return {value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str)}
 
 
 def _keyword_texts(path: Path, name: str, keyword: str) -> set[str]:
-    values = [argument.value for call in _calls(path, {name}) for argument in call.keywords if argument.arg == keyword]
+    values = [argument.value for _, call in _calls(path, {name}) for argument in call.keywords if argument.arg == keyword]
     return {value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str)}
