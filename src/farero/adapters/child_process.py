@@ -29,7 +29,10 @@ OUTPUT = "output.txt"
 PRELOAD = ("numpy", "pandas", "pyarrow.feather", "cloudpickle", "sklearn.ensemble", "sklearn.pipeline", "sklearn.compose")
 _KEPT = 64 << 10
 _PATIENCE_S = 5.0
-_START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from farero.adapters.child_server import main; main(int(sys.argv[2]), json.loads(sys.argv[3]))"
+_START = """import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from farero.adapters.child_server import main
+main(int(sys.argv[2]), json.loads(sys.argv[3]))"""
 
 
 class ChildProcess:
@@ -60,7 +63,7 @@ class ChildProcess:
         finally:
             (folder / OUTPUT).write_bytes(output.kept())
         if report is None:
-            raise OutsideError("The process that starts training processes ends at once.", hint="Look at the memory limits of this machine.")
+            raise _no_server()
         if "ending" in report:
             raise _error(report, limits, output)
 
@@ -101,7 +104,7 @@ class ChildProcess:
                     return
                 except (BrokenPipeError, ConnectionResetError):
                     self._server = None
-            raise OutsideError("The process that starts training processes ends at once.", hint="Look at the memory limits of this machine.")
+            raise _no_server()
 
     def _alive(self) -> socket.socket:
         """The line to a server that runs; starts one where there is none."""
@@ -152,6 +155,10 @@ def _end(line: socket.socket, server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
+def _no_server() -> OutsideError:
+    return OutsideError("The process that starts training processes ends at once.", hint="Look at this machine's free memory and limits.")
+
+
 def _request(job: Callable[[Path], None], folder: Path, limits: Limits) -> bytes:
     """What the guard needs to know. The job goes by name: the process must find it by an import."""
     if job.__module__ == "__main__" or "<" in job.__qualname__:
@@ -159,7 +166,7 @@ def _request(job: Callable[[Path], None], folder: Path, limits: Limits) -> bytes
     return json.dumps(
         {
             "module": job.__module__, "name": job.__qualname__, "folder": str(folder.absolute()), "timeout_s": limits.timeout_s,
-            "memory_bytes": limits.memory_bytes, "path": sys.path, "cwd": os.getcwd(), "environment": dict(os.environ),
+            "memory_bytes": limits.memory_bytes, "path": sys.path, "cwd": str(Path.cwd()), "environment": dict(os.environ),
         }
     ).encode()  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The process that jobs are forked from. It runs as a program of its own, started by `child_process.py`, and imports nothing of the project.
+"""The process that jobs are forked from: a program of its own, started by `child_process.py`, with nothing of the project in it.
 
 Each job gets a guard: the guard forks the job, waits for its end, for the clock, or for the line to close, then ends
 whatever the job left running and reports. Plain `os` calls, because `multiprocessing` imports the caller's main module again,
@@ -97,7 +97,7 @@ def _guard(line: socket.socket, output: int) -> NoReturn:
         line.sendall(json.dumps(report).encode() + b"\n")
     except (BrokenPipeError, ConnectionResetError, EOFError):
         pass  # the other side is gone, and the job with it
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a forked process must never return into the server
         traceback.print_exc()
     finally:
         os._exit(0)
@@ -119,11 +119,11 @@ def _watch(job: int, line: socket.socket, wake: int, reader: int, timeout_s: flo
     late = False
     while not (ended := os.wait4(job, os.WNOHANG))[0]:
         left = deadline - time.monotonic()
-        ready = select.select([line, wake], [], [], max(0.0, left))[0]
+        ready = select.select([line.fileno(), wake], [], [], max(0.0, left))[0]
         if wake in ready:
             os.read(wake, 512)
-        if line in ready or left <= 0:
-            late = line not in ready
+        if line.fileno() in ready or left <= 0:
+            late = line.fileno() not in ready
             os.kill(job, signal.SIGKILL)
             ended = os.wait4(job, 0)
             break
@@ -194,7 +194,7 @@ def _job(request: Request, writer: int, output: int) -> NoReturn:
         _limit_memory(request["memory_bytes"], limit[1])
         _call(request)
         said = {}
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - the job may raise anything, and all of it is reported
         if os.getpid() == me:
             resource.setrlimit(resource.RLIMIT_AS, limit)  # room to tell what happened
             said = dataclasses.asdict(from_exception(error, _FRAMES_OF_OURS))

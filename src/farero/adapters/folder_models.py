@@ -46,7 +46,8 @@ class FolderModels:
             raise Corrupt(
                 f"The model files {digest[:12]} are not what was stored: {'; '.join(wrong)} ({folder}).",
                 hint="Restore the folder from a backup, or roll back to another version.",
-                digest=digest, files=wrong,
+                digest=digest,
+                files=wrong,
             )
         return folder
 
@@ -79,7 +80,8 @@ class FolderModels:
         folder = self._folder / digest
         if not _is_digest(digest) or not folder.is_dir():
             raise NotFound(
-                f"There are no model files {digest[:12]!r} in {self._folder}.", hint="Restore them from a backup, or roll back to another version."
+                f"There are no model files {digest[:12]!r} in {self._folder}.",
+                hint="Restore them from a backup, or roll back to another version.",
             )
         return folder
 

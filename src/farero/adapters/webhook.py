@@ -31,7 +31,7 @@ class Webhook:
                 f"The webhook's address cannot be used: {error}.", retryable=False, hint="Correct url under [[channels]] in farero.toml."
             ) from error
         except httpx.HTTPError as error:
-            raise NotifyFailed(f"The webhook at {self._host()} did not answer: {error or type(error).__name__}.") from error
+            raise NotifyFailed(f"The webhook at {self._host()} did not answer: {str(error) or type(error).__name__}.") from error
         if not answer.is_success:
             raise NotifyFailed(
                 f"The webhook at {self._host()} answered {answer.status_code} {answer.reason_phrase}.",

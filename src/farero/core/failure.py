@@ -47,9 +47,7 @@ def from_exception(error: BaseException, skip_frames: int = 0) -> Failure:
         trace = trace.tb_next if trace is not None and trace.tb_next is not None else trace
     lines = traceback.format_exception(type(error), error, trace)
     ending: Ending = "memory" if isinstance(error, MemoryError) else "raised"
-    return Failure(
-        ending=ending, error=type(error).__qualname__, message=str(error)[:2000], traceback="".join(lines)[-_TRACEBACK_CHARS:]
-    )
+    return Failure(ending=ending, error=type(error).__qualname__, message=str(error)[:2000], traceback="".join(lines)[-_TRACEBACK_CHARS:])
 
 
 def to_error(
@@ -68,8 +66,12 @@ def to_error(
     if tail and failure.ending in ("memory", "vanished", "signal", "timeout", "exit"):
         parts.append(f"The last of its output:\n{tail}")
     return TrainFailed(
-        "\n".join(parts), hint=hint if len(parts) == 1 else f"\n{hint}" if hint else None,
-        ending=failure.ending, error=failure.error, summary=sentence, peak_bytes=peak_bytes,
+        "\n".join(parts),
+        hint=hint if len(parts) == 1 else f"\n{hint}" if hint else None,
+        ending=failure.ending,
+        error=failure.error,
+        summary=sentence,
+        peak_bytes=peak_bytes,
     )
 
 
@@ -93,7 +95,10 @@ def _words(failure: Failure, what: str, timeout_s: float, memory_bytes: int) -> 
                 "Look for os._exit in the code or a library that ends the process; return the model instead.",
             )
         case "timeout":
-            return f"{what} did not end within {timeout_s:g} s and was stopped.", "Make it faster, or raise timeout_s under [train] in farero.toml."
+            return (
+                f"{what} did not end within {timeout_s:g} s and was stopped.",
+                "Make it faster, or raise timeout_s under [train] in farero.toml.",
+            )
         case "signal":
             return f"{what} was killed by {failure.error}: {_reason(failure.error)}.", _remedy(failure.error)
 
@@ -108,7 +113,9 @@ def _reason(signal: str) -> str:
 
 def _remedy(signal: str) -> str:
     if signal == "SIGKILL":
-        return "See the system's log for its out-of-memory killer; lower memory_mb under [train] so that train fails before the machine does."
+        return (
+            "See the system's log for its out-of-memory killer; lower memory_mb under [train] to have train fail before the machine does."
+        )
     if signal in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT"):
         return "Run it by itself to find the library, or try another version of it."
     return "Train again."

@@ -48,7 +48,9 @@ def load(folder: Path, label: LabelSpec, schema: Schema) -> Engine:
     try:
         content = (folder / MODEL).read_bytes()
     except FileNotFoundError as error:
-        raise Corrupt(f"There is no {MODEL} in {folder}.", hint="Restore the folder from a backup, or roll back to another version.") from error
+        raise Corrupt(
+            f"There is no {MODEL} in {folder}.", hint="Restore the folder from a backup, or roll back to another version."
+        ) from error
     try:
         model = pickle.loads(content)
     except Exception as error:  # unpickling runs code of the project and its libraries
@@ -102,7 +104,8 @@ def _class_order(classes: ArrayLike | None, label: LabelSpec) -> NDArray[np.intp
         index = names.get(seen, -1) if isinstance(seen, str) else int(seen) if float(seen).is_integer() else -1
         if not 0 <= index < _width(label):
             raise PredictFailed(
-                f"The model knows the class {seen!r}, which the label {label.name} has not.", hint="Fit it on data.y as it is, without another encoding."
+                f"The model knows the class {seen!r}, which the label {label.name} has not.",
+                hint="Fit it on data.y as it is, without another encoding.",
             )
         order.append(index)
     return np.asarray(order, dtype=np.intp)
@@ -118,7 +121,9 @@ def _numbers(raw: object, method: str) -> NDArray[np.float64]:
     except (TypeError, ValueError) as error:
         raise PredictFailed(f"The model's {method} answered with something that is no number: {error}.") from error
     if not np.isfinite(answers).all():
-        raise PredictFailed(f"The model's {method} answered with NaN or infinity.", hint="Let the model handle missing values, or fill them in train.")
+        raise PredictFailed(
+            f"The model's {method} answered with NaN or infinity.", hint="Let the model handle missing values, or fill them in train."
+        )
     return answers
 
 
@@ -147,6 +152,4 @@ def _outputs(label: LabelSpec, answers: NDArray[np.float64]) -> Outputs:
     if label.kind == "binary":
         positive = np.ascontiguousarray(answers[:, 1])
         return Outputs(value=(positive >= HALF).astype(np.float64), probability=positive)
-    return Outputs(
-        value=answers.argmax(axis=1).astype(np.float64), probability=answers.max(axis=1, initial=0.0), probabilities=answers
-    )
+    return Outputs(value=answers.argmax(axis=1).astype(np.float64), probability=answers.max(axis=1, initial=0.0), probabilities=answers)

@@ -49,7 +49,9 @@ class Pool:
             return self._production[model]
         except KeyError:
             raise NotReady(
-                f"No version of {model} is in production.", hint="Train one and promote it: farero train, then farero promote V.", model=model
+                f"No version of {model} is in production.",
+                hint="Train one and promote it: farero train, then farero promote V.",
+                model=model,
             ) from None
 
     def swap(self, model: str, version: Version) -> Loaded:
