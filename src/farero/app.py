@@ -30,7 +30,7 @@ from farero.errors import (
 )
 from farero.loop import Loop, Turn
 from farero.replay import history as recorded
-from farero.replay import side_by_side
+from farero.replay import report, side_by_side
 from farero.replay.result import ReplayResult
 from farero.serving import stored
 from farero.serving.spool import Spool
@@ -437,8 +437,23 @@ class App:
             notes=tuple(history.notes),
         )
 
+    def label_file(self, model: str, path: Path) -> LabelReceipt:
+        """Take the labels of a file: request_id[, row], label — or key, time, label; known_at if it is there.
+
+        Raises:
+            BadInput: the file cannot be read or lacks a column.
+        """
+        project = self.project(model)
+        rows = recorded.label_rows(path, project.label_spec, now=self._clock.now())
+        return self.label(model, rows, prefix=path.name)
+
     def close(self) -> None:
         """Hand over what is recorded and let go of everything."""
         self._spool.close()
         self._hand_over()
         self._store.close()
+
+
+def replay_report(result: ReplayResult) -> str:
+    """A replay as one HTML page that needs nothing else."""
+    return report.page(result)

@@ -40,6 +40,7 @@ from farero.loop import Loop
 from farero.ports import Child, Clock, Limits, LogShape, ModelFiles, Notifier, PredictionLog
 from farero.project.config import ChannelSettings
 from farero.project.declare import Project
+from farero.project.infer import infer
 from farero.project.load import Loaded, load
 from farero.replay import Bench, SimulatedClock, run
 from farero.replay import history as recorded
@@ -62,6 +63,11 @@ def open_app(root: Path, *, clock: Clock | None = None) -> App:
         StoreUnavailable: the state database does not answer.
     """
     return _app(load(root.resolve()), clock or SystemClock())
+
+
+def open_inferred(data: Path, *, time: str, label: str, root: Path) -> App:
+    """An installation in an empty folder whose project is read off a data file."""
+    return _app(infer(data, time=time, label=label, root=root), SystemClock())
 
 
 def _app(loaded: Loaded, clock: Clock) -> App:

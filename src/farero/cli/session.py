@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -43,6 +44,26 @@ def opened(project: Path, *, as_json: bool = False) -> Iterator[App]:
         try:
             app.refresh()
             yield app
+        finally:
+            app.close()
+
+
+@contextmanager
+def opened_for_replay(project: Path, data: Path, *, time: str, label: str | None, as_json: bool) -> Iterator[tuple[App, bool]]:
+    """The App of a project folder, or, where there is none, one with a project inferred from the data."""
+    if (project / "farero.toml").is_file() or label is None:
+        with opened(project, as_json=as_json) as app:
+            yield app, False
+        return
+    with errors(as_json=as_json), tempfile.TemporaryDirectory(prefix="farero-inferred-") as name:
+        from farero.wiring import open_inferred
+
+        app = open_inferred(data, time=time, label=label, root=Path(name))
+        output.stderr().print(f"No farero.toml in {project.resolve()}: inferred from the data:", markup=False)
+        for field in app.project(app.models[0]).schema.features:
+            output.stderr().print(f"  {field.name}: {field.kind}", markup=False)
+        try:
+            yield app, True
         finally:
             app.close()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from difflib import get_close_matches
+from typing import Literal, TypeAlias, get_args
 
-from farero.core.window import Window, duration_text
+from farero.core.window import Window, duration_text, parse_duration
+from farero.errors import ConfigInvalid
 
 Action: TypeAlias = Literal["keep", "retrain"]
 Trigger: TypeAlias = Literal["evidence", "never", "always", "drift-share"]
@@ -87,6 +89,49 @@ NAMED: Mapping[str, PolicyRule] = {
     "textbook": PolicyRule(name="textbook", trigger="drift-share", cooldown=timedelta(0), gated=False, min_rows=1),
 }
 """The policies that replay can set beside the project's own. `always` and `textbook` promote whatever they train, as the recipes do."""
+
+
+_DURATIONS = ("cooldown", "look_back")
+
+
+def read_rule(name: str, values: Mapping[str, object]) -> PolicyRule:
+    """A policy of one's own from the keys of a TOML file: those of `PolicyRule`, durations as text.
+
+    Raises:
+        ConfigInvalid: a key is unknown or a value does not fit; lists every one.
+
+    >>> read_rule("mine", {"trigger": "always", "cooldown": "4w"}).cooldown.days
+    28
+    """
+    faults: list[str] = []
+    known: dict[str, object] = {}
+    kinds = {item.name: item for item in fields(PolicyRule)}
+    for key, value in values.items():
+        if key not in kinds:
+            near = get_close_matches(key, list(kinds), n=1)
+            faults.append(f"{key}: there is no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+        elif key in _DURATIONS:
+            try:
+                known[key] = parse_duration(str(value))
+            except ValueError as fault:
+                faults.append(f"{key}: {fault}")
+        elif key == "trigger" and value not in get_args(Trigger):
+            faults.append(f"trigger: {value!r} is none of {', '.join(get_args(Trigger))}")
+        elif key in ("share", "performance_drop", "holdout_share") and not (_is_number(value) and 0 <= float(str(value)) <= 1):
+            faults.append(f"{key}: {value!r} is no share between 0 and 1")
+        elif key == "min_rows" and not (isinstance(value, int) and value >= 1):
+            faults.append(f"min_rows: {value!r} is no whole number of at least 1")
+        elif key == "gated" and not isinstance(value, bool):
+            faults.append(f"gated: {value!r} is neither true nor false")
+        else:
+            known[key] = value
+    if faults:
+        raise ConfigInvalid(f"The policy {name!r} has {len(faults)} faults.", faults=faults)
+    return replace(PolicyRule(name=name), **known)  # type: ignore[arg-type]  # each value was checked above
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def choose(evidence: Evidence, rule: PolicyRule, at: datetime) -> Decision:

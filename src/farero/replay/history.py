@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from farero.core.label import LabelSpec, encode_labels
+from farero.core.label import LabelRow, LabelSpec, encode_labels
 from farero.core.schema import Fault, Rows, Schema, check_columns
 from farero.core.window import window_at
 from farero.errors import BadInput
@@ -139,6 +139,44 @@ def for_training(path: Path, schema: Schema, label: LabelSpec, *, time: str | No
     moments = np.full(kept.size, stored.moment(now))
     rows = Labelled(columns=checked.rows.columns, times=moments, known=moments, labels=kept, versions=np.asarray([], dtype=np.str_))
     return rows.where(has_label)
+
+
+def label_rows(path: Path, label: LabelSpec, *, now: datetime) -> list[LabelRow]:
+    """The labels in a file. Columns: `label` (or the label's own name), and `request_id` with `row`, or `key` with `time`; `known_at` if given.
+
+    Raises:
+        BadInput: a column is absent, or a time cannot be read.
+    """
+    table = read_table(path)
+    value = "label" if "label" in table else label.name
+    if value not in table or not ("request_id" in table or ("key" in table and "time" in table)):
+        raise BadInput(
+            f"{path.name} has no column {'label' if value not in table else 'request_id'}.",
+            hint=f"Labels need label and request_id (and row), or label, key and time. The file has {', '.join(table)}.",
+        )
+    count = len(table[value])
+    ids = _texts(table.get("request_id"), count)
+    keys = _texts(table.get("key"), count)
+    numbers = [int(float(str(number))) for number in table["row"]] if "row" in table else [0] * count
+    times = _moments(table.get("time"), count, "time")
+    known = _moments(table.get("known_at"), count, "known_at")
+    return [
+        LabelRow(
+            raw=table[value][index], known_at=known[index] or now, request_id=ids[index], row=numbers[index],
+            key=keys[index], time=times[index],
+        )
+        for index in range(count)
+    ]  # fmt: skip
+
+
+def _texts(values: NDArray[Any] | None, count: int) -> list[str | None]:
+    return [None] * count if values is None else [None if value is None or value == "" else str(value) for value in values.tolist()]
+
+
+def _moments(values: NDArray[Any] | None, count: int, name: str) -> list[datetime | None]:
+    if values is None:
+        return [None] * count
+    return [None if np.isnat(time) else stored.aware(time) for time in parse_times(values, name=name)]
 
 
 def train_until(history: History, text: str, size: timedelta) -> datetime:
