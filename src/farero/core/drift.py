@@ -27,7 +27,7 @@ def compare(reference: Reference, current: Profile) -> tuple[ColumnDrift, ...]:
     if reference.edges_hash != current.edges_hash:
         raise ValueError("this profile was counted on another reference: profile the rows again on this one")
     return tuple(
-        _figures(ref, column, reference.rows, current.rows)
+        figures(ref, column, (reference.rows, current.rows))
         for ref, column in zip(reference.columns, current.columns, strict=True)
     )  # fmt: skip
 
@@ -36,7 +36,7 @@ def compare_prediction(reference: Reference, current: Profile) -> ColumnDrift | 
     """The same figures for the model's own answers; None where they are not watched. Its name is `profile.PREDICTION`."""
     if reference.prediction is None or current.prediction is None:
         return None
-    return _figures(reference.prediction, current.prediction, reference.rows, current.rows)
+    return figures(reference.prediction, current.prediction, (reference.rows, current.rows))
 
 
 def verdict(rule: str, reference: Reference, columns: Sequence[ColumnDrift], rows: int) -> tuple[DriftVerdict, tuple[ColumnDrift, ...]]:
@@ -65,27 +65,34 @@ def verdict(rule: str, reference: Reference, columns: Sequence[ColumnDrift], row
     return judge(rule, columns, rows=(reference.rows, rows), limits=limits)
 
 
-def _figures(ref: ColumnReference, now: ColumnProfile, n: int, m: int) -> ColumnDrift:
+def figures(ref: ColumnReference, now: ColumnProfile, rows: tuple[int, int]) -> ColumnDrift:
+    """The figures of one column; `rows` of the reference and of the current profile."""
+    n, m = rows
     missing = (ref.missing / n if n else 0.0, now.missing / m if m else 0.0)
     made = ColumnDrift(name=ref.name, kind=ref.kind, drift=False, missing=missing, new_categories=tuple(now.new_values))
     before, after = int(ref.counts.sum()), now.values
-    if ref.kind in ("choice", "flag"):
-        if ref.kind == "flag":
-            made = replace(made, mean=(ref.mean, float(now.counts[1] / after) if after else None))
-        return _of_levels(made, ref, now) if before and after else made
-    centre = ref.mean or 0.0
-    mean = centre + now.total / after if after else None
-    std = math.sqrt(max(now.squares / after - (now.total / after) ** 2, 0.0)) if after else None
-    made = replace(made, mean=(ref.mean, mean), std=(ref.std, std))
+    if ref.kind == "flag":
+        made = replace(made, mean=(ref.mean, float(now.counts[1] / after) if after else None))
+    elif ref.kind != "choice":
+        mean = (ref.mean or 0.0) + now.total / after if after else None
+        std = math.sqrt(max(now.squares / after - (now.total / after) ** 2, 0.0)) if after else None
+        made = replace(made, mean=(ref.mean, mean), std=(ref.std, std))
     if not before or not after:
         return made
-    distance = ks(ref.counts, now.counts)
-    moved = _wasserstein(ref, now)
+    if ref.kind in ("choice", "flag"):
+        return _of_levels(made, ref, now)
     small = (grouped(ref.counts, ref.groups), grouped(now.counts, ref.groups))
     index = psi(*small)
+    made = replace(made, psi=index, psi_reading=psi_reading(index), jensen_shannon=jensen_shannon(*small))
+    return with_distances(made, ks(ref.counts, now.counts), _wasserstein(ref, now), (before, after))
+
+
+def with_distances(made: ColumnDrift, distance: float, moved: float, values: tuple[int, int]) -> ColumnDrift:
+    """The same figures with a KS and a Wasserstein distance between that many values, and what follows from them."""
+    std = made.std[0] if made.std else None
     return replace(
-        made, ks=distance, p_value=float(ks_p_value(distance, before, after)), psi=index, psi_reading=psi_reading(index),
-        wasserstein=moved, wasserstein_normalised=_normalised(moved, ref.std), jensen_shannon=jensen_shannon(*small),
+        made, ks=distance, p_value=float(ks_p_value(distance, *values)),
+        wasserstein=moved, wasserstein_normalised=moved / std if std else (0.0 if moved == 0 else None),
     )  # fmt: skip
 
 
@@ -96,12 +103,6 @@ def _of_levels(made: ColumnDrift, ref: ColumnReference, now: ColumnProfile) -> C
         made, chi2_p=chi2(*pooled(np.append(ref.counts, 0), np.append(now.counts, now.new))).p_value,
         psi=index, psi_reading=psi_reading(index), jensen_shannon=jensen_shannon(*small),
     )  # fmt: skip
-
-
-def _normalised(distance: float, std: float | None) -> float | None:
-    if std:
-        return distance / std
-    return 0.0 if distance == 0 else None
 
 
 def _wasserstein(ref: ColumnReference, now: ColumnProfile) -> float:
@@ -120,4 +121,4 @@ def _wasserstein(ref: ColumnReference, now: ColumnProfile) -> float:
 
 
 # Whoever judges drift names a rule and tells its price: one import serves.
-__all__ = ["RULES", "compare", "compare_prediction", "false_alarm_rate", "verdict"]
+__all__ = ["RULES", "compare", "compare_prediction", "false_alarm_rate", "figures", "verdict", "with_distances"]

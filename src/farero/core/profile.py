@@ -16,6 +16,7 @@ from farero.core.reference import (
     ColumnKind,
     ColumnReference,
     Counts,
+    Floats,
     Reference,
     as_floats,
     build_reference,
@@ -115,24 +116,32 @@ def merge(a: Profile, b: Profile) -> Profile:
     return Profile(rows=a.rows + b.rows, edges_hash=a.edges_hash, columns=columns, prediction=prediction)
 
 
+def count_values(ref: ColumnReference, counts: Counts, finite: Floats, missing: int, infinite: int) -> ColumnProfile:
+    """The profile of a column of numbers or dates from its counts in the reference's bins and its finite values, in any order."""
+    shifted = finite - (ref.mean or 0.0)
+    return ColumnProfile(
+        name=ref.name, counts=counts, missing=missing, infinite=infinite, total=float(shifted.sum()), squares=float(shifted @ shifted),
+        low=float(finite.min()) if len(finite) else None, high=float(finite.max()) if len(finite) else None,
+    )  # fmt: skip
+
+
 def _column_profile(ref: ColumnReference, raw: NDArray[Any], names: Mapping[str, int]) -> ColumnProfile:
     if ref.kind in ("choice", "flag"):
         codes = raw.astype(np.int64)
-        kept = dict(sorted(names.items(), key=lambda item: (-item[1], item[0]))[:KEPT_NEW_VALUES])
         known = codes[(codes >= 0) & (codes < len(ref.levels))]
         new = int(np.sum((codes == NEW_CODE) | (codes >= len(ref.levels))))
         counts = np.bincount(known, minlength=len(ref.levels))
-        return ColumnProfile(name=ref.name, counts=counts, missing=int((codes == -1).sum()), new=new, new_values=kept)
+        return ColumnProfile(name=ref.name, counts=counts, missing=int((codes == -1).sum()), new=new, new_values=most_frequent(names))
     values = as_floats(raw)
     finite = values[np.isfinite(values)]
     missing = int(np.isnan(values).sum())
     counts = np.bincount(np.searchsorted(ref.edges, finite, side="left"), minlength=len(ref.edges) + 1)
-    shifted = finite - (ref.mean or 0.0)
-    return ColumnProfile(
-        name=ref.name, counts=counts, missing=missing, infinite=len(values) - len(finite) - missing,
-        total=float(shifted.sum()), squares=float(shifted @ shifted),
-        low=float(finite.min()) if len(finite) else None, high=float(finite.max()) if len(finite) else None,
-    )  # fmt: skip
+    return count_values(ref, counts, finite, missing, len(values) - len(finite) - missing)
+
+
+def most_frequent(names: Mapping[str, int]) -> dict[str, int]:
+    """The `KEPT_NEW_VALUES` most frequent, most frequent first, ties by name."""
+    return dict(sorted(names.items(), key=lambda item: (-item[1], item[0]))[:KEPT_NEW_VALUES])
 
 
 def _add(a: ColumnProfile, b: ColumnProfile) -> ColumnProfile:

@@ -25,7 +25,7 @@ PREDICTION = "prediction"
 BINS = 256
 GROUPS = 10
 TOP_LEVELS = 20
-_FLAG_LEVELS = ("false", "true")
+FLAG_LEVELS = ("false", "true")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -175,34 +175,61 @@ class _Windows:
         return flat.reshape(len(self.kept), bins)[self.kept]
 
 
+def freeze_values(name: str, kind: ColumnKind, ordered: Floats, missing: int) -> ColumnReference:
+    """A column of numbers or dates.
+
+    Args:
+        name: of the column.
+        kind: "number" or "date".
+        ordered: (n,) finite values in ascending order [unit; s since 1970].
+        missing: rows without a value.
+    """
+    edges = _edges(ordered)
+    counts = count_ordered(edges, ordered)
+    held = len(ordered) > 0
+    return ColumnReference(
+        name=name, kind=kind, edges=edges, levels=(), counts=counts, groups=_tenths(counts), missing=missing,
+        mean=float(ordered.mean()) if held else None, std=float(ordered.std()) if held else None,
+        low=float(ordered[0]) if held else None, high=float(ordered[-1]) if held else None,
+    )  # fmt: skip
+
+
+def freeze_levels(name: str, kind: ColumnKind, levels: tuple[str, ...], counts: Counts, missing: int) -> ColumnReference:
+    """A column of choices or flags.
+
+    Args:
+        name: of the column.
+        kind: "choice", or "flag" with `FLAG_LEVELS`.
+        levels: (k,) names.
+        counts: (k,) rows of each.
+        missing: rows without a value.
+    """
+    total = int(counts.sum())
+    return ColumnReference(
+        name=name, kind=kind, edges=np.zeros(0), levels=levels, counts=counts, groups=_largest(counts), missing=missing,
+        mean=float(counts[1] / total) if kind == "flag" and total else None, std=None, low=None, high=None,
+    )  # fmt: skip
+
+
+def count_ordered(edges: Floats, ordered: Floats) -> Counts:
+    """(k,) how many of these ascending values lie in each bin."""
+    passed = np.searchsorted(ordered, edges, side="right")
+    return np.diff(passed, prepend=0, append=len(ordered)).astype(np.int64)
+
+
 def _column_reference(name: str, kind: ColumnKind, levels: tuple[str, ...], raw: NDArray[Any], windows: _Windows) -> ColumnReference:
     if kind in ("number", "date"):
         values = as_floats(raw)
-        finite = np.sort(values[np.isfinite(values)])
-        edges = _edges(finite)
-        codes = np.where(np.isfinite(values), np.searchsorted(edges, values, side="left"), -1)
-        counts = np.bincount(codes[codes >= 0], minlength=len(edges) + 1)
-        missing = int(np.isnan(values).sum())
-        mean, std, low, high = (
-            (float(finite.mean()), float(finite.std()), float(finite[0]), float(finite[-1])) if len(finite) else (None, None, None, None)
-        )
-        made = ColumnReference(
-            name=name, kind=kind, edges=edges, levels=(), counts=counts, groups=_tenths(counts), missing=missing,
-            mean=mean, std=std, low=low, high=high,
-        )  # fmt: skip
+        finite = np.isfinite(values)
+        made = freeze_values(name, kind, np.sort(values[finite]), int(np.isnan(values).sum()))
+        codes = np.where(finite, np.searchsorted(made.edges, values, side="left"), -1)
     else:
-        levels = _FLAG_LEVELS if kind == "flag" else levels
         codes = raw.astype(np.int64)
-        counts = np.bincount(codes[codes >= 0], minlength=len(levels))
-        total = int(counts.sum())
-        mean = float(counts[1] / total) if kind == "flag" and total else None
-        made = ColumnReference(
-            name=name, kind=kind, edges=np.zeros(0), levels=levels, counts=counts, groups=_largest(counts),
-            missing=int((codes == -1).sum()), mean=mean, std=None, low=None, high=None,
-        )  # fmt: skip
-    if windows.count < 2 or not counts.sum():
+        levels = FLAG_LEVELS if kind == "flag" else levels
+        made = freeze_levels(name, kind, levels, np.bincount(codes[codes >= 0], minlength=len(levels)), int((codes == -1).sum()))
+    if windows.count < 2 or not made.counts.sum():
         return made
-    table = windows.table(codes, len(counts))
+    table = windows.table(codes, len(made.counts))
     shares = windows.table(_missing_flags(raw, kind), 2)
     return replace(
         made,
