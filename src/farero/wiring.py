@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from farero.adapters.child_process import ChildProcess
 from farero.adapters.console_notifier import ConsoleNotifier
 from farero.adapters.delta_log import DeltaLog
 from farero.adapters.folder_models import FolderModels
+from farero.adapters.manual_clock import ManualClock
 from farero.adapters.memory_log import MemoryLog
 from farero.adapters.memory_notifier import MemoryNotifier
 from farero.adapters.system_clock import SystemClock
@@ -42,12 +44,12 @@ from farero.project.config import ChannelSettings
 from farero.project.declare import Project
 from farero.project.infer import infer
 from farero.project.load import Loaded, load
-from farero.replay import Bench, SimulatedClock, run
+from farero.replay import Bench, run
 from farero.replay import history as recorded
 from farero.replay.result import PolicyResult
 from farero.replay.side_by_side import Plan, serve
 from farero.serving.pool import Pool
-from farero.serving.privacy import Protector
+from farero.serving.privacy import Protector, log_shape
 from farero.serving.spool import Spool
 from farero.store.database import Store
 
@@ -103,13 +105,8 @@ def _app(loaded: Loaded, clock: Clock) -> App:
 
 def shapes(projects: Mapping[str, Project]) -> Mapping[str, LogShape]:
     """What each model's prediction log holds."""
-    kinds = {"number": "number", "choice": "text", "flag": "flag", "date": "date", "personal": "text"}
     return {
-        model: LogShape(
-            inputs={field.name: kinds[field.kind] for field in project.schema.fields if field.privacy != "drop"},
-            text_prediction=project.label_spec.kind == "classes",
-        )
-        for model, project in projects.items()
+        model: log_shape(project.schema, text_prediction=project.label_spec.kind == "classes") for model, project in projects.items()
     }
 
 
@@ -181,7 +178,7 @@ def _replay(plan: Plan, progress: Callable[[float, str], None]) -> PolicyResult:
 def _bench(loaded: Loaded, plan: Plan, folder: Path) -> Bench:
     """An installation of its own in memory and a temporary folder, or, where it shall be kept, the project's own state."""
     project = loaded.projects[plan.model]
-    clock = SimulatedClock(plan.until)
+    clock = ManualClock(plan.until)
     kept = plan.home / ".farero" if plan.home is not None else None
     if kept is not None:
         kept.mkdir(exist_ok=True)
@@ -218,7 +215,7 @@ def _hand_over(spool: Spool, folder: Path, log: PredictionLog) -> Callable[[], i
 
 
 def _notifier(channel: ChannelSettings, root: Path) -> Notifier:
-    return Webhook(channel.resolved_url(root)) if channel.kind == "webhook" else ConsoleNotifier()
+    return Webhook(channel.resolved_url(root)) if channel.kind == "webhook" else ConsoleNotifier(sys.stderr)
 
 
 def _writer() -> str:

@@ -35,7 +35,7 @@ def duration_text(value: timedelta) -> str:
     for unit in ("w", "d", "h", "m"):
         if seconds % _UNITS[unit] == 0:
             return f"{int(seconds // _UNITS[unit])}{unit}"
-    return f"{seconds:g}s"
+    return f"{int(seconds)}s" if seconds.is_integer() else f"{seconds:f}s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -12,8 +12,9 @@ import numpy as np
 from farero.core import drift, performance, quality
 from farero.core.finding import Finding
 from farero.core.label import LabelSpec
-from farero.core.observation import DriftVerdict, Observation
-from farero.core.profile import Profile, Reference
+from farero.core.observation import ColumnDrift, DriftVerdict, Observation
+from farero.core.profile import Profile
+from farero.core.reference import Reference
 from farero.core.schema import Schema
 from farero.core.version import Version
 from farero.core.window import Window, window_at
@@ -186,7 +187,7 @@ class Monitor:
         return performance.evaluate(self.label.kind, rows.labels, rows.outputs)
 
 
-def _share(columns: Sequence[drift.ColumnDrift]) -> float:
+def _share(columns: Sequence[ColumnDrift]) -> float:
     tested = [p for column in columns if (p := column.p_value if column.p_value is not None else column.chi2_p) is not None]
     return sum(p < 0.05 for p in tested) / len(tested) if tested else 0.0
 

@@ -10,13 +10,15 @@ import pyarrow.compute as pc
 
 from farero.core import profile as profiles
 from farero.core.label import LabelSpec
-from farero.core.profile import Profile, Reference
+from farero.core.profile import Profile
+from farero.core.reference import Reference
 from farero.core.schema import Schema
 from farero.core.window import Window
 from farero.ports import PredictionLog
 from farero.serving import stored
 from farero.serving.pool import Pool
 from farero.store import profiles as stored_profiles
+from farero.store import versions
 from farero.store.database import Store
 
 
@@ -53,14 +55,14 @@ class BuildProfile:
         summaries = [self._of_version(window, table, version, rows) for rows, version in by_version]
         with self.store.write() as conn:
             for summary in summaries:
-                stored_profiles.put(conn, self.model, summary.version, window, profiles.profile_to_bytes(summary.profile))
+                stored_profiles.put(conn, self.model, summary.version, window, summary.profile.to_bytes())
         return summaries[0]
 
     def _of_version(self, window: Window, table: pa.Table, version: str, rows: int) -> Summary:
         chosen = table if rows == table.num_rows else table.filter(pc.equal(table["version"], version))
         with self.store.read() as conn:
-            loaded = self.pool.get(conn_version(conn, self.model, version))
-        reference = profiles.reference_from_bytes(loaded.reference or b"")
+            answered = versions.get(conn, self.model, version)
+        reference = Reference.from_bytes(self.pool.get(answered).reference or b"")
         profile = profiles.build(
             reference, stored.columns(self.schema, chosen), stored.outputs(self.label, chosen), stored.new_values(self.schema, chosen)
         )

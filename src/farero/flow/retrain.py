@@ -16,10 +16,11 @@ import pyarrow as pa
 import pyarrow.feather as feather
 from numpy.typing import NDArray
 
-from farero.core import performance, profile
+from farero.core import performance
 from farero.core.label import LabelSpec
 from farero.core.policy import PolicyRule
 from farero.core.prediction import Outputs
+from farero.core.reference import build_reference
 from farero.core.run import Run
 from farero.core.schema import Schema
 from farero.core.version import Version, next_number
@@ -237,7 +238,7 @@ class Retrain:
     def _reference(self, train: Labelled, outputs: Outputs | None) -> bytes:
         recent = train.where(np.arange(train.count) >= train.count - REFERENCE_ROWS)
         windows = _window_index(recent.times, self.window_size)
-        return profile.reference_to_bytes(profile.build_reference(self.schema, recent.columns, outputs, windows))
+        return build_reference(self.schema, recent.columns, outputs, windows).to_bytes()
 
 
 def _window_index(times: NDArray[np.datetime64], size: timedelta) -> NDArray[np.int64]:

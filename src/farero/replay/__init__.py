@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import process_time
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,17 +23,16 @@ from farero.store import decisions, incidents, outbox, runs, versions
 from farero.store.database import Store
 
 
-class SimulatedClock:
-    """Stands still until it is set; never goes back."""
-
-    def __init__(self, start: datetime) -> None:
-        self._now = start
+class SettableClock(Protocol):
+    """A clock that tells the time it was set to last."""
 
     def now(self) -> datetime:
-        return self._now
+        """The moment it was set to."""
+        ...
 
-    def set(self, at: datetime) -> None:
-        self._now = max(self._now, at)
+    def set(self, moment: datetime) -> None:
+        """Move on to a later moment."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Bench:
     label: LabelSpec
     metric: str
     loop: Loop
-    clock: SimulatedClock
+    clock: SettableClock
     store: Store
     hand_over: Callable[[], object]
 

@@ -1,0 +1,82 @@
+"""Every decision has its reasons, "no" included."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from farero.core.policy import NAMED, Evidence, PolicyRule, choose, read_rule
+from farero.core.window import Window
+from farero.errors import ConfigInvalid
+
+AT = datetime(2024, 3, 1, tzinfo=UTC)
+QUIET = Evidence(
+    window=Window(start=AT - timedelta(days=1), end=AT), production="1.0.0", drift_alarm=False, drift_because="", drift_share=0.1,
+    metric="mae", higher_is_better=False, performance=50.0, baseline=49.0, performance_fell=False, new_labelled=500, last_training=None,
+)  # fmt: skip
+
+
+@pytest.mark.row("R4")
+def test_nothing_wrong_keeps_the_version_and_says_so() -> None:
+    decision = choose(QUIET, PolicyRule(name="farero"), AT)
+    assert decision.action == "keep"
+    assert decision.because == ("no drift alarm, and mae of 50 is within the limit of its baseline",)
+
+
+@pytest.mark.row("R4")
+def test_a_fall_of_performance_retrains_and_names_both_figures() -> None:
+    decision = choose(replace(QUIET, performance=80.0, performance_fell=True), PolicyRule(name="farero"), AT)
+    assert decision.action == "retrain"
+    assert decision.because == ("mae is 80 on the newest labelled rows, its baseline was 49",)
+
+
+@pytest.mark.row("R4")
+def test_drift_retrains() -> None:
+    decision = choose(replace(QUIET, drift_alarm=True, drift_because="temp moved"), PolicyRule(name="farero"), AT)
+    assert (decision.action, decision.because) == ("retrain", ("temp moved",))
+
+
+@pytest.mark.row("R4")
+def test_the_cooldown_holds_a_training_back_and_both_reasons_are_kept() -> None:
+    evidence = replace(QUIET, drift_alarm=True, drift_because="temp moved", last_training=AT - timedelta(days=2))
+    decision = choose(evidence, PolicyRule(name="farero"), AT)
+    assert decision.action == "keep"
+    assert decision.because == ("temp moved", "but the last training was on 2024-02-28, inside the cool-down of 1w")
+    assert choose(replace(evidence, last_training=AT - timedelta(days=7)), PolicyRule(name="farero"), AT).action == "retrain"
+
+
+@pytest.mark.row("R4")
+def test_nothing_is_trained_without_new_labels() -> None:
+    evidence = replace(QUIET, drift_alarm=True, drift_because="temp moved", new_labelled=49)
+    assert choose(evidence, PolicyRule(name="farero"), AT).action == "keep"
+
+
+@pytest.mark.row("R4")
+def test_the_named_policies_do_what_their_names_say() -> None:
+    alarmed = replace(QUIET, drift_alarm=True, drift_because="x", drift_share=0.3, performance_fell=True)
+    assert choose(alarmed, NAMED["never"], AT).action == "keep"
+    assert choose(QUIET, NAMED["always"], AT).action == "retrain"
+    assert choose(alarmed, NAMED["textbook"], AT).action == "retrain"
+    assert choose(replace(alarmed, drift_share=0.29), NAMED["textbook"], AT).action == "keep"
+
+
+@pytest.mark.row("R4")
+def test_a_decision_keeps_the_figures_it_was_made_from() -> None:
+    inputs = choose(QUIET, PolicyRule(name="farero"), AT).inputs
+    assert inputs["performance"] == 50.0 and inputs["new_labelled"] == 500 and inputs["production"] == "1.0.0"
+
+
+@pytest.mark.row("M11")
+def test_a_policy_file_reports_every_fault_at_once() -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        read_rule("mine", {"triger": "always", "share": 3, "cooldown": "soon", "gated": 1, "min_rows": 0, "trigger": "sometimes"})
+    assert [str(fault).split(":")[0] for fault in caught.value.faults] == ["triger", "share", "cooldown", "gated", "min_rows", "trigger"]
+    assert "did you mean trigger?" in str(caught.value)
+
+
+@pytest.mark.row("M11")
+def test_a_policy_file_sets_what_it_names_and_leaves_the_rest() -> None:
+    rule = read_rule("mine", {"trigger": "drift-share", "share": 0.5, "look_back": "90d"})
+    assert (rule.name, rule.trigger, rule.share, rule.look_back, rule.gated) == ("mine", "drift-share", 0.5, timedelta(days=90), True)
