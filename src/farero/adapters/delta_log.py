@@ -33,7 +33,7 @@ FILE_BYTES: Final = 32 << 20
 VACUUM_HOURS: Final = 24
 """How long merged files stay for readers that listed them before."""
 
-_CONFIGURATION: Final = {"delta.checkpointInterval": "50", "delta.logRetentionDuration": "interval 7 days"}
+_CONFIGURATION: Final = {"delta.checkpointInterval": "50", "delta.logRetentionDuration": "interval 1 hours"}
 _NO_SHAPE: Final = LogShape(inputs={})
 _T = TypeVar("_T")
 _Choice: TypeAlias = Callable[[pa.Table], pa.Table]
@@ -140,7 +140,7 @@ class _Table:
     def _append(self, records: Sequence[Record], marks: Mapping[str, int]) -> None:
         for attempt in range(3):
             handle = self._current() or self._create()
-            stored = [(_mark(handle, writer) or -1) >= seq for writer, seq in marks.items()]
+            stored = [_has(handle, writer, seq) for writer, seq in marks.items()]
             if marks and all(stored):
                 return
             if any(stored):
@@ -166,7 +166,7 @@ class _Table:
                 # What failed may have been the checkpoint after the commit.
                 self._handle = None
                 handle_after = self._current()
-                if marks and handle_after is not None and all((_mark(handle_after, writer) or -1) >= seq for writer, seq in marks.items()):
+                if marks and handle_after is not None and all(_has(handle_after, writer, seq) for writer, seq in marks.items()):
                     return
                 raise
 
@@ -247,6 +247,11 @@ class _Table:
 
 def _mark(handle: DeltaTable | None, writer: str) -> int | None:
     return None if handle is None else handle.transaction_version(writer)
+
+
+def _has(handle: DeltaTable | None, writer: str, seq: int) -> bool:
+    stored = _mark(handle, writer)
+    return stored is not None and stored >= seq
 
 
 def _types(handle: DeltaTable) -> dict[str, pa.DataType]:
