@@ -27,6 +27,7 @@ Table: TypeAlias = Mapping[str, NDArray[Any]]
 
 _MOST_UNREADABLE = 0.5
 _MOST_PAIRED = 60
+_LEAST_NAMES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,16 @@ def _compare_column(name: str, before: NDArray[Any], after: NDArray[Any], rows: 
             detail = f"{because}: {column.unreadable} of {held} values of the {side} table cannot be read as {kind}"
             drift = ColumnDrift(name=name, kind=kinds[0], drift=False, missing=_missing(sides))
             return _Done(drift=drift, findings=(_fault(name, "high", detail),), broken=because)
+    if kind == "choice" and all(_is_identifier(side) for side in sides):
+        drift = ColumnDrift(name=name, kind=kind, drift=False, missing=_missing(sides))
+        return _Done(
+            drift=drift, findings=(_fault(name, "low", f"{name} looks like an identifier (most values occur once): not compared"),)
+        )
     return _with_findings(name, kind, sides, rows)
+
+
+def _is_identifier(column: RawColumn) -> bool:
+    return len(column.levels) > max(_LEAST_NAMES, (column.rows - column.missing) / 2)
 
 
 def _with_findings(name: str, kind: RawKind, sides: tuple[RawColumn, RawColumn], rows: tuple[int, int]) -> _Done:
@@ -217,10 +227,13 @@ def _structure(reference: Table, current: Table, n: int, m: int) -> list[Finding
 
 
 def _rows(side: str, table: Table) -> int:
-    lengths = {name: len(cells) if cells.ndim == 1 else -1 for name, cells in table.items()}
+    deep = [name for name, cells in table.items() if cells.ndim != 1]
+    if deep:
+        raise BadInput(f"Columns of the {side} table are not one-dimensional: {', '.join(deep)}.", hint="Give one value a cell.")
+    lengths = {name: len(cells) for name, cells in table.items()}
     if not lengths:
         raise BadInput(f"The {side} table has no columns.", hint="Give a table with a header and rows.")
-    if len(set(lengths.values())) > 1 or -1 in lengths.values():
+    if len(set(lengths.values())) > 1:
         raise BadInput(f"The {side} table's columns have different lengths: {lengths}.")
     rows = next(iter(lengths.values()))
     if not rows:

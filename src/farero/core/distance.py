@@ -69,8 +69,9 @@ def ks_and_wasserstein(reference: NDArray[Any], current: NDArray[Any]) -> tuple[
     # Past place i there are c current values and i + 1 - c reference values; ties have no width, so their order does not matter.
     of_current = np.cumsum(is_current)[:-1]
     apart = np.abs((np.arange(1, n + m) - of_current) / n - of_current / m)
-    widths = np.diff(merged).astype(np.float64)
-    return float(np.max(apart, where=widths > 0, initial=0.0)), float(apart @ widths)
+    with np.errstate(over="ignore"):
+        widths = np.diff(merged).astype(np.float64)
+        return float(np.max(apart, where=widths > 0, initial=0.0)), float(apart @ widths)
 
 
 def ks_p_value(distance: ArrayLike, n: ArrayLike, m: ArrayLike) -> Floats:

@@ -74,8 +74,9 @@ def figures(ref: ColumnReference, now: ColumnProfile, rows: tuple[int, int]) -> 
     if ref.kind == "flag":
         made = replace(made, mean=(ref.mean, float(now.counts[1] / after) if after else None))
     elif ref.kind != "choice":
-        mean = (ref.mean or 0.0) + now.total / after if after else None
-        std = math.sqrt(max(now.squares / after - (now.total / after) ** 2, 0.0)) if after else None
+        shift = now.total / after if after else 0.0
+        mean = (ref.mean or 0.0) + shift if after else None
+        std = math.sqrt(max(now.squares / after - shift * shift, 0.0)) if after else None
         made = replace(made, mean=(ref.mean, mean), std=(ref.std, std))
     if not before or not after:
         return made

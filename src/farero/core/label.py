@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farero.core.field import Field, Misfit, from_file, read
+from farero.core.schema import Fault
 
 LabelKind: TypeAlias = Literal["binary", "number", "classes"]
 
@@ -45,3 +53,67 @@ class LabelReceipt:
     contradictions: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
+
+
+def encode_labels(
+    spec: LabelSpec, raw: Sequence[object] | NDArray[Any], *, prefix: str = "labels"
+) -> tuple[NDArray[np.float64], tuple[Fault, ...]]:
+    """Turn raw labels into float64, NaN where missing (None, NaN, blank) or at fault, and list every fault.
+
+    Binary labels are 1/0, true/false, yes/no in any case; with `positive` set, that text is 1 and any other is 0. Text of a number is read.
+
+    >>> spec = LabelSpec(name="late", kind="binary", arrives_within=timedelta(days=1))
+    >>> values, faults = encode_labels(spec, ["yes", False, 1, None, "maybe"])
+    >>> values.tolist(), str(faults[0])
+    ([1.0, 0.0, 1.0, nan, nan], "labels[4]: is 'maybe', not 1 or 0, true or false, yes or no")
+    """
+    if isinstance(raw, np.ndarray) and raw.dtype.kind in "iuf" and spec.kind == "number" and not np.isinf(raw).any():
+        return raw.astype(np.float64), ()
+    seen: dict[tuple[type, object], float | Misfit] = {}  # the type is in the key because 1 == True == 1.0
+    values: list[float] = []
+    faults: list[Fault] = []
+    for at, value in enumerate(raw.tolist() if isinstance(raw, np.ndarray) else raw):
+        if isinstance(value, (str, int, float)):
+            key = (type(value), value)
+            if key not in seen:
+                seen[key] = _encode(spec, value)
+            got = seen[key]
+        else:
+            got = _encode(spec, value)
+        if isinstance(got, Misfit):
+            faults.append(Fault(path=f"{prefix}[{at}]", code=got.code, message=got.message))
+            got = math.nan
+        values.append(got)
+    return np.array(values, dtype=np.float64), tuple(faults)
+
+
+def decode_prediction(spec: LabelSpec, values: NDArray[np.float64]) -> list[float | int | str]:
+    """The answers as people read them: 0 or 1, a class name, or the number itself."""
+    if spec.kind == "binary":
+        return [int(value) for value in values.tolist()]
+    if spec.kind == "classes":
+        return [spec.classes[int(value)] for value in values.tolist()]
+    return list(values.tolist())
+
+
+def _encode(spec: LabelSpec, value: object) -> float | Misfit:
+    if spec.kind == "classes":
+        got = read(_field(spec, levels=spec.classes), from_file(_field(spec, levels=spec.classes), value))
+        return got if isinstance(got, Misfit) else math.nan if got == -1 else float(got)  # type: ignore[arg-type]
+    if spec.kind == "number":
+        number = read(_field(spec), from_file(_field(spec), value))
+        return number if isinstance(number, Misfit) else float(number)  # type: ignore[arg-type]
+    flag = from_file(Field(name=spec.name, kind="flag"), value)
+    if flag is None or isinstance(flag, bool) and spec.positive is None:
+        return math.nan if flag is None else float(flag)
+    if isinstance(value, bool):
+        return float(value)
+    if spec.positive is not None and isinstance(value, (str, int, float)):
+        text = value.strip() if isinstance(value, str) else f"{value:g}"
+        return float(text == spec.positive)
+    shown = repr(value)[:40]
+    return Misfit("bad-label", f"is {shown}, not 1 or 0, true or false, yes or no")
+
+
+def _field(spec: LabelSpec, levels: tuple[str, ...] = ()) -> Field:
+    return Field(name=spec.name, kind="choice" if levels else "number", levels=levels, missing=True)

@@ -118,9 +118,11 @@ def merge(a: Profile, b: Profile) -> Profile:
 
 def count_values(ref: ColumnReference, counts: Counts, finite: Floats, missing: int, infinite: int) -> ColumnProfile:
     """The profile of a column of numbers or dates from its counts in the reference's bins and its finite values, in any order."""
-    shifted = finite - (ref.mean or 0.0)
+    with np.errstate(over="ignore"):  # squares of 1e300: the deviation is then infinite, and told so
+        shifted = finite - (ref.mean or 0.0)
+        total, squares = float(shifted.sum()), float(shifted @ shifted)
     return ColumnProfile(
-        name=ref.name, counts=counts, missing=missing, infinite=infinite, total=float(shifted.sum()), squares=float(shifted @ shifted),
+        name=ref.name, counts=counts, missing=missing, infinite=infinite, total=total, squares=squares,
         low=float(finite.min()) if len(finite) else None, high=float(finite.max()) if len(finite) else None,
     )  # fmt: skip
 

@@ -187,9 +187,11 @@ def freeze_values(name: str, kind: ColumnKind, ordered: Floats, missing: int) ->
     edges = _edges(ordered)
     counts = count_ordered(edges, ordered)
     held = len(ordered) > 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = (float(ordered.mean()), float(ordered.std())) if held else (None, None)
     return ColumnReference(
         name=name, kind=kind, edges=edges, levels=(), counts=counts, groups=_tenths(counts), missing=missing,
-        mean=float(ordered.mean()) if held else None, std=float(ordered.std()) if held else None,
+        mean=mean, std=std,
         low=float(ordered[0]) if held else None, high=float(ordered[-1]) if held else None,
     )  # fmt: skip
 

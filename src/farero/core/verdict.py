@@ -11,7 +11,7 @@ from farero.core.distance import proportion_p_value
 from farero.core.observation import ColumnDrift, DriftVerdict
 
 LEAST_ROWS = 20
-"""Windows with fewer rows are never called drifted by the guarded rule: the tests it rests on are limit laws."""
+"""With fewer rows the guarded rule judges by KS alone: the tests of levels and shares are limit laws, and not to be trusted there."""
 
 SHARE_LIMIT = 0.3
 PSI_LIMIT = 0.25
@@ -130,6 +130,8 @@ class _Case:
 
 def _vanished(case: _Case) -> str | None:
     before, now = case.column.missing
+    if case.column.mean is not None and case.column.mean[0] is not None and case.column.mean[1] is None and now < 1.0:
+        return "no finite values any more"
     # Three empty rows of a column that is often empty are no news.
     return "no values any more" if now >= 1.0 > before and before ** case.rows[1] < _P_LIMIT / _DAYS else None
 
@@ -149,13 +151,14 @@ def _psi(case: _Case) -> str | None:
 
 def _guarded(case: _Case) -> str | None:
     """Not chance (Bonferroni over a year), not small, and clearly more than the reference's own windows differ."""
-    if min(case.rows) < LEAST_ROWS:
+    few = min(case.rows) < LEAST_ROWS
+    if few and case.column.ks is None:
         return None
     if case.p_value < case.yearly_p and case.distance > case.limit.distance:
         measure = "KS" if case.column.ks is not None else "Jensen-Shannon"
         return f"{measure} {case.distance:.2f} > {case.limit.distance:.2f}"
     (before, now), (n, m) = case.column.missing, case.rows
-    if abs(now - before) > case.limit.missing and proportion_p_value(before * n, n, now * m, m) < case.yearly_p:
+    if not few and abs(now - before) > case.limit.missing and proportion_p_value(before * n, n, now * m, m) < case.yearly_p:
         return f"missing {before:.1%} -> {now:.1%}"
     return None
 
