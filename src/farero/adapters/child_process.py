@@ -45,6 +45,11 @@ class ChildProcess:
         self._line: socket.socket | None = None
         self._stop: Callable[[], object] = lambda: None
 
+    @property
+    def server_pid(self) -> int | None:
+        """Process id of the server, None before the first job."""
+        return None if self._server is None else self._server.pid
+
     def warm(self) -> None:
         """Start the server now, so that the first job need not wait for its imports. Returns at once."""
         with self._lock:
@@ -233,4 +238,4 @@ def _error(report: dict[str, object], limits: Limits, output: _Output) -> TrainF
 def _for_people(output: str) -> str:
     """Without what a crash or a timeout prints of our own frames and of loaded libraries."""
     shown = output.partition("\nExtension modules:")[0].splitlines()
-    return "\n".join(line for line in shown if "child_server.py" not in line and 'File "<string>", line 1 in <module>' not in line)
+    return "\n".join(line for line in shown if "child_server.py" not in line and 'File "<string>", line' not in line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,8 @@ class MemoryModels:
     def __init__(self) -> None:
         self.files: dict[str, dict[str, bytes]] = {}
         self._manifests: dict[str, Manifest] = {}
-        self._shelf = tempfile.TemporaryDirectory(prefix="farero-models-")
+        self._shelf = Path(tempfile.mkdtemp(prefix="farero-models-"))
+        weakref.finalize(self, shutil.rmtree, self._shelf, ignore_errors=True)
 
     def put(self, folder: Path) -> str:
         """Keep a copy of the folder's files; see `ports.ModelFiles`."""
@@ -35,9 +37,9 @@ class MemoryModels:
         wrong = self._manifests[digest].differences({path: facts(data) for path, data in content.items()})
         if wrong:
             raise Corrupt(f"The model files {digest[:12]} are not what was stored: {'; '.join(wrong)}.", digest=digest, files=wrong)
-        folder = Path(self._shelf.name) / digest
+        folder = self._shelf / digest
         if not folder.exists():
-            copy = Path(tempfile.mkdtemp(dir=self._shelf.name))
+            copy = Path(tempfile.mkdtemp(dir=self._shelf))
             for path, data in content.items():
                 (copy / path).parent.mkdir(parents=True, exist_ok=True)
                 (copy / path).write_bytes(data)
@@ -57,7 +59,7 @@ class MemoryModels:
         """Forget the files."""
         self.files.pop(digest, None)
         self._manifests.pop(digest, None)
-        shutil.rmtree(Path(self._shelf.name) / digest, ignore_errors=True)
+        shutil.rmtree(self._shelf / digest, ignore_errors=True)
 
     def _content(self, digest: str) -> dict[str, bytes]:
         if digest not in self.files:

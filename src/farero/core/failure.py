@@ -47,7 +47,9 @@ def from_exception(error: BaseException, skip_frames: int = 0) -> Failure:
         trace = trace.tb_next if trace is not None and trace.tb_next is not None else trace
     told = traceback.TracebackException(type(error), error, trace)  # survives an exception whose __str__ raises
     ending: Ending = "memory" if isinstance(error, MemoryError) else "raised"
-    return Failure(ending=ending, error=type(error).__qualname__, message=str(told)[:2000], traceback="".join(told.format())[-_TRACEBACK_CHARS:])
+    return Failure(
+        ending=ending, error=type(error).__qualname__, message=str(told)[:2000], traceback="".join(told.format())[-_TRACEBACK_CHARS:]
+    )
 
 
 def to_error(
