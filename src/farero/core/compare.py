@@ -145,9 +145,8 @@ def _compare_column(name: str, before: NDArray[Any], after: NDArray[Any], rows: 
             return _Done(drift=drift, findings=(_fault(name, "high", detail),), broken=because)
     if kind == "choice" and all(_is_identifier(side) for side in sides):
         drift = ColumnDrift(name=name, kind=kind, drift=False, missing=_missing(sides))
-        return _Done(
-            drift=drift, findings=(_fault(name, "low", f"{name} looks like an identifier (most values occur once): not compared"),)
-        )
+        because = f"{name} looks like an identifier (most values occur once) and is not compared"
+        return _Done(drift=drift, findings=(_fault(name, "low", because),))
     return _with_findings(name, kind, sides, rows)
 
 

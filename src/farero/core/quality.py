@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from farero.core.distance import proportion_p_value
 from farero.core.finding import Finding, Severity
@@ -69,7 +70,8 @@ def _column(
     outside = int(now.counts[0] + now.counts[-1]) if len(ref.edges) else 0
     if rows >= _LEAST_ROWS and now.values and outside / now.values > max_range and ref.low is not None and ref.high is not None:
         share = outside / now.values
-        because = f"{share:.1%} of {ref.name} lies outside {ref.low:g} to {ref.high:g}, all that the reference holds; limit {max_range:.1%}"
+        because = f"{share:.1%} of {ref.name} lies outside {_shown(ref, ref.low)} to {_shown(ref, ref.high)}, all that the reference holds"
+        because += f"; limit {max_range:.1%}"
         found.append(_finding(ref.name, "medium", share, max_range, because))
     if now.values and now.new / now.values > max_new:
         share = now.new / now.values
@@ -99,4 +101,14 @@ def _is_stuck(ref: ColumnReference, now: ColumnProfile) -> bool:
 
 
 def _only(ref: ColumnReference, now: ColumnProfile) -> str:
-    return f"{now.low:g}" if now.low is not None else ref.levels[int(now.counts.argmax())]
+    return _shown(ref, now.low) if now.low is not None else ref.levels[int(now.counts.argmax())]
+
+
+def _shown(ref: ColumnReference, value: float) -> str:
+    """A number as people write it; a date as a date."""
+    if ref.kind != "date":
+        return f"{value:g}"
+    try:
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M}"
+    except (OverflowError, ValueError, OSError):  # beyond year 9999: shown as the seconds that it is
+        return f"{value:g} s"
