@@ -66,7 +66,7 @@ def fail_with_an_exception_of_its_own(folder: Path) -> None:
 
 def fail_with_a_cause(folder: Path) -> None:
     try:
-        {}["tenure"]  # noqa: B018 - the KeyError is wanted
+        {}["tenure"]
     except KeyError as error:
         raise RuntimeError("could not prepare") from error
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.contract import jobs
 
 from farero.adapters.child_process import ChildProcess
 from farero.adapters.inline_child import InlineChild
 from farero.errors import TrainFailed
 from farero.ports import Child, Limits
-from tests.contract import jobs
 
 LIMITS = Limits(timeout_s=60, memory_bytes=1 << 30)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.contract import jobs
 
 from farero.adapters.child_process import ChildProcess
 from farero.errors import TrainFailed
 from farero.ports import Limits
-from tests.contract import jobs
 
 ROOT = Path(__file__).parents[2]
 LIMITS = Limits(timeout_s=60, memory_bytes=256 << 20)
