@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import pickle
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from farero.adapters.memory_models import MemoryModels
+from farero.core.label import LabelSpec
+from farero.core.schema import Field, Schema
+from farero.core.version import Version
+from farero.errors import Corrupt, NotFound, NotReady, PredictFailed
+from farero.serving.layout import write_contract
+from farero.serving.pool import Pool
+
+SCHEMA = Schema(fields=(Field(name="tenure", kind="number"),))
+LABEL = LabelSpec(name="cnt", kind="number", arrives_within=timedelta(days=1))
+
+
+class Constant:
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def predict(self, rows: object) -> list[float]:
+        return [self.value] * len(rows)  # type: ignore[arg-type]
+
+
+class Slow(Constant):
+    """Takes as long to load as the test wants."""
+
+    begun = threading.Event()
+    go_on = threading.Event()
+
+    def __setstate__(self, state: dict[str, float]) -> None:
+        Slow.begun.set()
+        Slow.go_on.wait(30)
+        self.__dict__.update(state)
+
+
+class Shelf:
+    """Versions in a store of model files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = MemoryModels()
+        self._folder = folder
+
+    def version(self, number: str, model: object, *, reference: bytes | None = None, contract: bool = True) -> Version:
+        folder = self._folder / number
+        folder.mkdir()
+        (folder / "model.pkl").write_bytes(pickle.dumps(model))
+        if reference is not None:
+            (folder / "reference.bin").write_bytes(reference)
+        if contract:
+            write_contract(folder, SCHEMA, LABEL)
+        return Version(
+            model="bikes", number=number, state="staging", digest=self.files.put(folder), size_bytes=1, trained_rows=1, origin=number,
+            created_at=datetime(2024, 1, 1, tzinfo=UTC), trained_until=None, data_fingerprint="", schema_digest="", because="",
+        )  # fmt: skip
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path)
+
+
+def _answer(pool: Pool) -> float:
+    return float(pool.production("bikes").engine.predict({"tenure": np.array([1.0])}, 1).value[0])
+
+
+@pytest.mark.row("S2")
+def test_without_a_version_in_production_the_pool_is_not_ready(shelf: Shelf) -> None:
+    with pytest.raises(NotReady, match="No version of bikes is in production"):
+        Pool(shelf.files).production("bikes")
+
+
+@pytest.mark.row("R1")
+def test_a_swapped_in_version_answers(shelf: Shelf) -> None:
+    pool = Pool(shelf.files)
+    version = shelf.version("1.0.0", Constant(7), reference=b"bins")
+    pool.swap("bikes", version)
+    loaded = pool.production("bikes")
+    assert (loaded.version, loaded.schema, loaded.label, loaded.reference) == (version, SCHEMA, LABEL, b"bins")
+    assert loaded.engine.kind == "original"
+    assert _answer(pool) == 7
+
+
+def test_a_version_without_a_reference_serves_too(shelf: Shelf) -> None:
+    pool = Pool(shelf.files)
+    assert pool.swap("bikes", shelf.version("1.0.0", Constant(7))).reference is None
+
+
+def test_another_model_is_not_touched(shelf: Shelf) -> None:
+    pool = Pool(shelf.files)
+    pool.swap("bikes", shelf.version("1.0.0", Constant(7)))
+    pool.swap("flights", shelf.version("1.1.0", Constant(8)))
+    pool.drop("flights")
+    assert _answer(pool) == 7
+    with pytest.raises(NotReady):
+        pool.production("flights")
+
+
+@pytest.mark.row("R1")
+def test_a_version_whose_file_was_edited_never_serves_and_the_one_before_goes_on(shelf: Shelf) -> None:
+    pool = Pool(shelf.files)
+    pool.swap("bikes", shelf.version("1.0.0", Constant(7)))
+    edited = shelf.version("1.1.0", Constant(8))
+    shelf.files.files[edited.digest]["model.pkl"] = pickle.dumps(Constant(666))
+    for attempt in (pool.swap, lambda _, version: pool.get(version)):
+        with pytest.raises(Corrupt, match=r"model\.pkl was changed"):
+            attempt("bikes", edited)
+    assert _answer(pool) == 7
+
+
+@pytest.mark.row("R1")
+def test_a_version_in_memory_is_not_promoted_after_its_file_was_edited(shelf: Shelf) -> None:
+    pool = Pool(shelf.files)
+    version = shelf.version("1.0.0", Constant(7))
+    pool.get(version)
+    shelf.files.files[version.digest]["extra.py"] = b""
+    with pytest.raises(Corrupt, match=r"extra\.py was added"):
+        pool.swap("bikes", version)
+
+
+def test_a_version_that_cannot_be_loaded_leaves_the_one_before(shelf: Shelf) -> None:
+    pool = Pool(shelf.files)
+    pool.swap("bikes", shelf.version("1.0.0", Constant(7)))
+    with pytest.raises(PredictFailed, match="has no predict"):
+        pool.swap("bikes", shelf.version("1.1.0", "no model at all"))
+    with pytest.raises(Corrupt, match="does not say what rows"):
+        pool.swap("bikes", shelf.version("1.2.0", Constant(1), contract=False))
+    missing = shelf.version("1.3.0", Constant(2))
+    shelf.files.delete(missing.digest)
+    with pytest.raises(NotFound):
+        pool.swap("bikes", missing)
+    assert _answer(pool) == 7
+
+
+def test_a_version_is_loaded_once_and_kept(shelf: Shelf) -> None:
+    pool = Pool(shelf.files)
+    version = shelf.version("1.0.0", Constant(7))
+    engine = pool.get(version).engine
+    assert pool.get(version).engine is engine
+    assert pool.swap("bikes", version).engine is engine
+    assert pool.get(version, fresh=True).engine is not engine
+
+
+def test_a_kept_version_carries_the_state_it_is_asked_with(shelf: Shelf) -> None:
+    pool = Pool(shelf.files)
+    version = shelf.version("1.0.0", Constant(7))
+    pool.get(version)
+    assert pool.swap("bikes", replace(version, state="production")).version.state == "production"
+
+
+def test_only_the_latest_used_are_kept(shelf: Shelf) -> None:
+    pool = Pool(shelf.files, kept=2)
+    first, second, third = (shelf.version(f"1.{minor}.0", Constant(minor)) for minor in range(3))
+    engines = [pool.get(version).engine for version in (first, second)]
+    assert pool.get(first).engine is engines[0]
+    pool.get(third)
+    assert pool.get(first).engine is engines[0]
+    assert pool.get(second).engine is not engines[1]
+
+
+@pytest.mark.row("R7")
+def test_readers_go_on_with_the_old_version_while_the_new_one_loads(shelf: Shelf) -> None:
+    pool = Pool(shelf.files)
+    pool.swap("bikes", shelf.version("1.0.0", Constant(7)))
+    slow = shelf.version("1.1.0", Slow(8))
+    swap = threading.Thread(target=pool.swap, args=("bikes", slow))
+    swap.start()
+    assert Slow.begun.wait(30)
+    assert _answer(pool) == 7
+    Slow.go_on.set()
+    swap.join()
+    assert _answer(pool) == 8
+
+
+def test_a_reader_sees_the_old_or_the_new_version_and_nothing_between(shelf: Shelf) -> None:
+    pool = Pool(shelf.files)
+    versions = [shelf.version(f"1.{minor}.0", Constant(minor)) for minor in range(2)]
+    pool.swap("bikes", versions[0])
+    seen: set[tuple[str, float]] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            loaded = pool.production("bikes")
+            seen.add((loaded.version.number, float(loaded.engine.predict({"tenure": np.array([1.0])}, 1).value[0])))
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for turn in range(40):
+        pool.swap("bikes", versions[turn % 2])
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert seen <= {("1.0.0", 0.0), ("1.1.0", 1.0)}
