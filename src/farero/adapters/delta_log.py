@@ -172,9 +172,11 @@ class _Table:
 
     def _create(self) -> DeltaTable:
         self._path.mkdir(parents=True, exist_ok=True)
+        # Columns of inputs come with the first rows, which know which names are free.
+        every_log = table_schema({}, text_prediction=self._shape.text_prediction)
         try:
             DeltaTable.create(
-                str(self._path), self._schema, mode="ignore", partition_by=["date"], name=self._model, configuration=_CONFIGURATION
+                str(self._path), every_log, mode="ignore", partition_by=["date"], name=self._model, configuration=_CONFIGURATION
             )  # fmt: skip
         except CommitFailedError:  # another process was first
             pass
@@ -235,7 +237,10 @@ class _Table:
     def _outside(self, done: str, call: Callable[[], _T]) -> _T:
         try:
             return call()
-        except (DeltaError, OSError, pa.ArrowException) as error:
+        except Exception as error:
+            # delta-rs raises a bare `Exception` for what it got from the libraries below it.
+            if not isinstance(error, DeltaError | OSError | pa.ArrowException) and type(error) is not Exception:
+                raise
             self._handle = None
             raise LogUnavailable(
                 f"The prediction log of {self._model} cannot be {done}: {error}.",

@@ -69,6 +69,7 @@ def to_table(
     }
     prediction = [value for record in records for value in record.prediction]
     columns |= _typed("prediction", prediction, "text" if text_prediction else "number", stored or {})
+    seen = dict(stored or {})
     columns["probability"] = pa.array(
         [value for record, n in zip(records, counts, strict=True) for value in _chances(record, n)], pa.float64()
     )
@@ -77,7 +78,9 @@ def to_table(
     names = dict.fromkeys([*inputs, *(name for record in records for name in record.inputs)])
     for name in names:
         values = [value for record, n in zip(records, counts, strict=True) for value in record.inputs.get(name, [None] * n)]
-        columns |= _typed(f"input_{name}", values, inputs.get(name), stored or {})
+        typed = _typed(f"input_{name}", values, inputs.get(name), seen)
+        columns |= typed
+        seen |= {column: array.type for column, array in typed.items()}
     return pa.table(columns)
 
 
@@ -146,7 +149,10 @@ def _typed(name: str, values: list[Any], kind: str | None, stored: Mapping[str, 
 
 
 def _name_for(name: str, kind: pa.DataType, stored: Mapping[str, pa.DataType]) -> str:
-    return name if stored.get(name, kind) == kind else f"{name}__{_kind_of(kind)}"
+    """The plain name, unless it holds another kind, or differs from another column's in upper and lower case only, which Delta refuses."""
+    lower = name.lower()
+    free = stored.get(name, kind) == kind and not any(other.lower() == lower and other != name for other in stored)
+    return name if free else f"{name}__{_kind_of(kind)}"
 
 
 def _array(values: list[Any], kind: str) -> pa.Array | None:

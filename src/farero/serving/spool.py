@@ -194,10 +194,10 @@ def read_segment(path: Path) -> Segment:
     damage: list[str] = []
     torn = 0
     if not data.startswith(HEADER):
-        if data.strip(b"\x00"):
-            damage.append("byte 0: this is no segment of a known format")
-        else:
+        if HEADER.startswith(data) or not data.strip(b"\x00"):  # power went before the first bytes were on the disk
             torn = len(data)
+        else:
+            damage.append("byte 0: this is no segment of a known format")
         return Segment(path=path, writer=writer, seq=int(seq), records=(), torn_bytes=torn, damage=tuple(damage))
     at = len(HEADER)
     while at < len(data):
