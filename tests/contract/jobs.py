@@ -165,3 +165,16 @@ def leave_a_thread_behind(folder: Path) -> None:
 def announce_and_hang(folder: Path) -> None:
     print(os.getpid())
     time.sleep(FOREVER_S)
+
+
+def fit_a_regressor(folder: Path) -> None:
+    import cloudpickle
+    import numpy as np
+    import pandas as pd
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    hours = np.arange(2400.0)
+    rows = pd.DataFrame({"hour": hours % 24})
+    model = HistGradientBoostingRegressor(max_iter=60, random_state=0).fit(rows, rows["hour"] * 10)
+    (folder / "model.pkl").write_bytes(cloudpickle.dumps(model))
+    print("fitted", len(rows), "rows")
