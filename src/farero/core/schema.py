@@ -180,7 +180,7 @@ def check_columns(
             continue
         arrays[f.name], misfits = _column(f, raw[f.name], strict)
         if f.new_levels:
-            texts[f.name] = raw[f.name]
+            texts[f.name] = _objects(raw[f.name])
         found += [(at, position, f.name, misfit) for at, misfit in misfits]
         fits[[at for at, _ in misfits]] = False
     keys: tuple[str | None, ...] = ()
@@ -259,7 +259,7 @@ def _numbers(f: Field, array: NDArray[np.float64]) -> tuple[NDArray[Any], list[t
 
 
 def _misfits(f: Field, bad: NDArray[np.bool_], values: Sequence[object] | NDArray[Any]) -> list[tuple[int, Misfit]]:
-    found = [(int(at), read(f, None if values[at] is None or values[at] != values[at] else values[at])) for at in np.flatnonzero(bad)]
+    found = [(at, read(f, None if values[at] is None or values[at] != values[at] else values[at])) for at in np.flatnonzero(bad).tolist()]
     return [(at, got) for at, got in found if type(got) is Misfit]
 
 
@@ -305,7 +305,7 @@ def _new_values(
     for name, values in texts.items():
         is_new = arrays[name] == NEW_CODE
         if (is_new & fits).any():
-            found[name] = tuple(str(values[at]) if is_new[at] else None for at in np.flatnonzero(fits))
+            found[name] = tuple(str(values[at]) if is_new[at] else None for at in np.flatnonzero(fits).tolist())
     return found
 
 
