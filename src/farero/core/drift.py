@@ -18,7 +18,7 @@ from farero.core.verdict import RULES, Limit, false_alarm_rate, judge, own_limit
 def compare(reference: Reference, current: Profile) -> tuple[ColumnDrift, ...]:
     """The figures of every feature; `drift` is still False everywhere: `verdict` sets it.
 
-    KS is exact at the reference's bin edges, Wasserstein takes values as spread evenly inside a bin, PSI and Jensen-Shannon are over
+    KS is exact at the reference's bin edges, Wasserstein takes values as spread evenly inside a bin of it, PSI and Jensen-Shannon are over
     tenths of the reference's rows (choices: the largest levels, the rest, and the new ones). None = does not apply, or no values.
 
     Raises:
@@ -107,18 +107,13 @@ def _of_levels(made: ColumnDrift, ref: ColumnReference, now: ColumnProfile) -> C
 
 
 def _wasserstein(ref: ColumnReference, now: ColumnProfile) -> float:
-    """Area between the two cumulative curves, straight between edges, which run on to the smallest and largest current value."""
-    apart = (np.cumsum(ref.counts) / ref.counts.sum() - np.cumsum(now.counts) / now.counts.sum())[:-1]
-    low, high = min(now.low or 0.0, ref.edges[0]), max(now.high or 0.0, ref.edges[-1])
-    if now.low is None or now.high is None:
-        low, high = float(ref.edges[0]), float(ref.edges[-1])
-    at = np.concatenate([[low], ref.edges, [high]])
-    curve = np.concatenate([[0.0], apart, [0.0]])
+    """Area between the two cumulative curves: straight between edges, and exact outside the reference, where the profile keeps sums."""
+    curve = (np.cumsum(ref.counts) / ref.counts.sum() - np.cumsum(now.counts) / now.counts.sum())[:-1]
     left, right = np.abs(curve[:-1]), np.abs(curve[1:])
-    crosses = curve[:-1] * curve[1:] < 0
     together = np.maximum(left + right, 1e-300)
-    areas = np.where(crosses, (left**2 + right**2) / together, left + right) / 2
-    return float(areas @ np.diff(at))
+    areas = np.where(curve[:-1] * curve[1:] < 0, (left**2 + right**2) / together, together) / 2
+    with np.errstate(over="ignore"):
+        return float(areas @ np.diff(ref.edges)) + (now.under + now.over) / now.values
 
 
 # Whoever judges drift names a rule and tells its price: one import serves.

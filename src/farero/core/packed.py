@@ -19,7 +19,7 @@ def pack(value: object) -> bytes:
     Raises:
         TypeError: it holds something else.
     """
-    return msgspec.msgpack.encode(value, enc_hook=_plain)
+    return msgspec.msgpack.encode((type(value).__name__, value), enc_hook=_plain)
 
 
 def unpack(data: bytes, kind: type[_T]) -> _T:
@@ -29,7 +29,11 @@ def unpack(data: bytes, kind: type[_T]) -> _T:
         Corrupt: the bytes are something else.
     """
     try:
-        return msgspec.msgpack.decode(data, type=kind, dec_hook=_array)
+        # The name first: two kinds may have fields enough in common to be taken for each other.
+        name, plain = msgspec.msgpack.decode(data, type=tuple[str, msgspec.Raw])
+        if name != kind.__name__:
+            raise ValueError(f"they hold a {name}")
+        return msgspec.msgpack.decode(plain, type=kind, dec_hook=_array)
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         raise Corrupt(f"These {len(data)} bytes are not a {kind.__name__}: {error}.", hint="Restore the file from a backup.") from error
 

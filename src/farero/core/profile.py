@@ -37,6 +37,7 @@ class ColumnProfile:
         missing, infinite, new: rows without a value, infinite, of a level that the reference does not declare.
         new_values: the most frequent new levels and their rows.
         total, squares: sums of (x - m) and (x - m)² over the finite values, m the reference's mean: shifted so that nothing cancels.
+        under, over: sums of how far values lie below the reference's smallest and above its largest.
         low, high: smallest and largest finite value; None where there is none.
     """
 
@@ -48,6 +49,8 @@ class ColumnProfile:
     new_values: Mapping[str, int] = field(default_factory=dict)
     total: float = 0.0
     squares: float = 0.0
+    under: float = 0.0
+    over: float = 0.0
     low: float | None = None
     high: float | None = None
 
@@ -121,8 +124,10 @@ def count_values(ref: ColumnReference, counts: Counts, finite: Floats, missing: 
     with np.errstate(over="ignore"):  # squares of 1e300: the deviation is then infinite, and told so
         shifted = finite - (ref.mean or 0.0)
         total, squares = float(shifted.sum()), float(shifted @ shifted)
+        under = float((ref.low - finite[finite < ref.low]).sum()) if ref.low is not None and counts[0] else 0.0
+        over = float((finite[finite > ref.high] - ref.high).sum()) if ref.high is not None and counts[-1] else 0.0
     return ColumnProfile(
-        name=ref.name, counts=counts, missing=missing, infinite=infinite, total=total, squares=squares,
+        name=ref.name, counts=counts, missing=missing, infinite=infinite, total=total, squares=squares, under=under, over=over,
         low=float(finite.min()) if len(finite) else None, high=float(finite.max()) if len(finite) else None,
     )  # fmt: skip
 
@@ -153,6 +158,7 @@ def _add(a: ColumnProfile, b: ColumnProfile) -> ColumnProfile:
     return ColumnProfile(
         name=a.name, counts=a.counts + b.counts, missing=a.missing + b.missing, infinite=a.infinite + b.infinite,
         new=a.new + b.new, new_values=named, total=a.total + b.total, squares=a.squares + b.squares,
+        under=a.under + b.under, over=a.over + b.over,
         low=min(lows, default=None), high=max(highs, default=None),
     )  # fmt: skip
 

@@ -1,0 +1,121 @@
+"""A reference holds bins that fit its rows, and knows how much its own windows differ."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.unit.core.rows_of import SCHEMA, columns, outputs
+
+from farero.core.prediction import Outputs
+from farero.core.reference import BINS, PREDICTION, Reference, build_reference, count_ordered, freeze_values, grouped
+from farero.core.schema import Field, Schema
+from farero.errors import Corrupt
+
+WINDOWS = np.repeat(np.arange(30), 100)
+
+
+def test_a_reference_counts_every_row_of_every_feature_once() -> None:
+    ref = build_reference(SCHEMA, columns(3000, missing=0.1), outputs(3000))
+    assert [c.name for c in ref.columns] == ["amount", "plan", "active", "since"]
+    assert all(int(c.counts.sum()) + c.missing == 3000 for c in ref.columns)
+    assert ref.prediction is not None
+    assert ref.prediction.name == PREDICTION
+    assert int(ref.prediction.counts.sum()) == 3000
+
+
+def test_bins_of_a_continuous_column_hold_about_the_same_number_of_rows() -> None:
+    amount = build_reference(SCHEMA, columns(25_600)).columns[0]
+    assert len(amount.edges) == BINS + 1
+    assert np.all(amount.counts[1:-1] == 100)
+    assert (amount.counts[0], amount.counts[-1]) == (0, 0)
+
+
+def test_a_frequent_value_has_a_bin_of_its_own() -> None:
+    values = np.sort(np.concatenate([np.zeros(500), np.random.default_rng(0).normal(0, 1, 500)]))
+    ref = freeze_values("a", "number", values, 0)
+    at = int(np.searchsorted(ref.edges, 0.0, side="left"))
+    assert ref.counts[at] == 500
+
+
+def test_the_outer_bins_are_what_lies_outside_the_reference() -> None:
+    ref = freeze_values("a", "number", np.array([1.0, 2.0, 3.0]), 0)
+    counts = count_ordered(ref.edges, np.array([-5.0, 0.999, 1.0, 3.0, 3.001]))
+    assert (counts[0], counts[-1]) == (2, 1)
+
+
+def test_groups_are_tenths_of_the_rows_or_the_largest_levels() -> None:
+    ref = build_reference(SCHEMA, columns(10_000))
+    tenths = grouped(ref.columns[0].counts, ref.columns[0].groups)
+    assert len(tenths) == 10
+    assert np.all(np.abs(tenths - 1000) < 50)
+    assert grouped(ref.columns[1].counts, ref.columns[1].groups).tolist() == ref.columns[1].counts.tolist()[:3]
+
+
+def test_many_levels_are_grouped_into_the_largest_and_the_rest() -> None:
+    levels = tuple(f"l{i}" for i in range(100))
+    schema = Schema(fields=(Field(name="city", kind="choice", levels=levels),))
+    codes = np.random.default_rng(0).integers(0, 100, 5000).astype(np.int32)
+    city = build_reference(schema, {"city": codes}).columns[0]
+    assert int(city.groups.max()) == 20
+    assert grouped(city.counts, city.groups).sum() == 5000
+
+
+@pytest.mark.row("M9")
+def test_noise_is_the_farthest_of_its_own_windows() -> None:
+    rows = dict(columns(3000))
+    rows["amount"] = np.where(WINDOWS == 7, rows["amount"] + 30, rows["amount"])
+    moved, calm = (build_reference(SCHEMA, c, None, WINDOWS).columns[0].noise for c in (rows, columns(3000)))
+    assert calm < 0.2 < 0.6 < moved
+
+
+def test_without_windows_nothing_is_known_of_noise() -> None:
+    ref = build_reference(SCHEMA, columns(100))
+    assert (ref.windows, ref.columns[0].noise, ref.columns[0].missing_noise) == (0, 0.0, 0.0)
+
+
+def test_windows_of_less_than_half_the_usual_size_are_left_out() -> None:
+    index = np.concatenate([np.repeat(np.arange(10), 100), np.full(3, 10)])
+    ref = build_reference(SCHEMA, columns(1003), None, index)
+    assert (ref.windows, ref.window_rows) == (10, 100)
+    assert ref.columns[0].noise < 0.25
+
+
+def test_missing_noise_and_constant_windows_are_counted() -> None:
+    rows = dict(columns(3000))
+    rows["amount"] = np.where(WINDOWS < 3, np.nan, rows["amount"])
+    rows["active"] = np.where(WINDOWS < 5, 0, rows["active"]).astype(np.int8)
+    ref = build_reference(SCHEMA, rows, None, WINDOWS)
+    assert ref.columns[0].missing_noise == pytest.approx(0.9)
+    assert ref.columns[2].constant_windows == 5
+
+
+def test_answers_of_classes_are_levels() -> None:
+    shares = np.eye(3)[np.array([0, 1, 1, 2])]
+    answers = Outputs(value=np.array([0.0, 1.0, 1.0, 2.0]), probability=np.ones(4), probabilities=shares)
+    ref = build_reference(SCHEMA, columns(4), answers)
+    assert ref.prediction is not None
+    assert (ref.prediction.kind, ref.prediction.levels, ref.prediction.counts.tolist()) == ("choice", ("0", "1", "2"), [1, 2, 1])
+
+
+def test_a_column_without_values_has_no_edges() -> None:
+    amount = build_reference(SCHEMA, columns(50, missing=1.1)).columns[0]
+    assert (len(amount.edges), amount.counts.tolist(), amount.missing, amount.mean) == (0, [0], 50, None)
+
+
+def test_a_reference_of_no_rows_can_be_made() -> None:
+    assert build_reference(SCHEMA, columns(0), outputs(0)).rows == 0
+
+
+def test_a_reference_comes_back_from_bytes_as_it_was() -> None:
+    ref = build_reference(SCHEMA, columns(3000, missing=0.1), outputs(3000), WINDOWS)
+    assert Reference.from_bytes(ref.to_bytes()).to_bytes() == ref.to_bytes()
+
+
+def test_bytes_of_something_else_are_corrupt() -> None:
+    with pytest.raises(Corrupt, match="are not a Reference"):
+        Reference.from_bytes(b"something else")
+
+
+def test_the_hash_tells_bins_apart() -> None:
+    hashes = {build_reference(SCHEMA, columns(500, seed)).edges_hash for seed in (0, 0, 1)}
+    assert len(hashes) == 2
