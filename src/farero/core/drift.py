@@ -112,7 +112,7 @@ def _wasserstein(ref: ColumnReference, now: ColumnProfile) -> float:
     left, right = np.abs(curve[:-1]), np.abs(curve[1:])
     together = np.maximum(left + right, 1e-300)
     areas = np.where(curve[:-1] * curve[1:] < 0, (left**2 + right**2) / together, together) / 2
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return float(areas @ np.diff(ref.edges)) + (now.under + now.over) / now.values
 
 

@@ -265,7 +265,9 @@ def _edges(ordered: Floats) -> Floats:
     points = np.unique(ordered[np.ceil(n * np.arange(1, BINS + 1) / BINS).astype(np.int64) - 1])
     held = np.searchsorted(ordered, points, side="right") - np.searchsorted(ordered, points, side="left")
     atoms = points[held * BINS >= n]
-    return np.unique(np.concatenate([points, np.nextafter(atoms, -np.inf), [np.nextafter(ordered[0], -np.inf)]]))
+    with np.errstate(over="ignore"):
+        just_below = np.maximum(np.nextafter(np.append(atoms, ordered[0]), -np.inf), np.finfo(np.float64).min)
+    return np.unique(np.concatenate([points, just_below]))
 
 
 def _tenths(counts: Counts) -> Counts:

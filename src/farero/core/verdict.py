@@ -81,9 +81,10 @@ def false_alarm_rate(rule: str) -> str:
 def own_limit(noise: float, windows: int, window_rows: int, rows: int) -> float:
     """The distance that a window must pass to be more than the reference's windows do of themselves [0-1].
 
-    1.5 times the farthest of them, and more where there are few of them (the next of w windows is the farthest yet with chance
-    1 / (w + 1)) or where the window is smaller than they are (distance from chance alone goes as 1 / sqrt(rows)); at least 0.1,
-    and never more than halfway from the farthest to 1, so that a column that roams widely can still be caught.
+    1.75 times the farthest of them (about what lies between the farthest day of two months and that of ten years), and more where
+    there are few of them (the next of w windows is the farthest yet with chance 1 / (w + 1)) or where the window is smaller than they
+    are (distance from chance alone goes as 1 / sqrt(rows)); at least 0.1, and never more than halfway from the farthest to 1, so that
+    a column that roams widely can still be caught.
 
     Args:
         noise: distance of the farthest of the reference's windows [0-1].
@@ -93,13 +94,13 @@ def own_limit(noise: float, windows: int, window_rows: int, rows: int) -> float:
 
     Source: our own simulation (`benchmarks/false_alarms.py`).
 
-    >>> own_limit(0.25, 100, 1000, 1000), own_limit(0.9, 100, 1000, 1000)
-    (0.38, 0.95)
+    >>> own_limit(0.4, 100, 1000, 1000), own_limit(0.9, 100, 1000, 1000)
+    (0.7, 0.95)
     """
     if windows < 2 or not rows:
         return Limit().distance
     smaller = max(0.0, 1 / math.sqrt(rows) - 1 / math.sqrt(max(window_rows, 1)))
-    return max(Limit().distance, min((1.5 + 2 / windows) * noise + 1.2 * smaller, (1 + noise) / 2))
+    return max(Limit().distance, min((1.75 + 2 / windows) * noise + 1.2 * smaller, (1 + noise) / 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
