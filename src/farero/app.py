@@ -31,7 +31,7 @@ from farero.errors import (
 from farero.loop import Loop, Turn
 from farero.replay import history as recorded
 from farero.replay import report, side_by_side
-from farero.replay.result import ReplayResult
+from farero.core.replayed import ReplayResult
 from farero.serving import stored
 from farero.serving.spool import Spool
 from farero.store import decisions, incidents, meta, observations, outbox, refusals, runs, versions
@@ -89,6 +89,7 @@ class App:
         self._replay_command = replay_command
         self._farero_version = farero_version
         self._started = clock.now()
+        self._handed_over = self._started
         self._stamp: Mapping[str, tuple[str, int]] | None = None
         self._broken: dict[str, str] = {}
         self._answered: dict[str, int] = dict.fromkeys(projects, 0)
@@ -361,7 +362,11 @@ class App:
     # ── the loop ────────────────────────────────────────────────────────
 
     def refresh(self) -> None:
-        """Pick up promotions that another process made. Cheap: one query while nothing changed."""
+        """Hand recorded rows over where it is time to, and pick up promotions that another process made. Cheap while nothing changed."""
+        now = self._clock.now()
+        if now - self._handed_over >= timedelta(seconds=self.settings.log.handover_s):
+            self._handed_over = now
+            self._hand_over()
         with self._store.read() as conn:
             stamp = versions.production_stamp(conn)
         if stamp == self._stamp:

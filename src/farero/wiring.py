@@ -46,7 +46,7 @@ from farero.project.infer import infer
 from farero.project.load import Loaded, load
 from farero.replay import Bench, run
 from farero.replay import history as recorded
-from farero.replay.result import PolicyResult
+from farero.core.replayed import PolicyResult
 from farero.replay.side_by_side import Plan, serve
 from farero.serving.pool import Pool
 from farero.serving.privacy import Protector, log_shape
@@ -168,14 +168,14 @@ def _replay(plan: Plan, progress: Callable[[float, str], None]) -> PolicyResult:
     loaded = load(plan.root) if not plan.inferred else infer(plan.data, time=plan.time, label=plan.label, root=plan.root)
     project = loaded.projects[plan.model]
     with tempfile.TemporaryDirectory(prefix="farero-replay-") as name:
-        bench = _bench(loaded, plan, Path(name))
+        installed = bench(loaded, plan, Path(name))
         history = recorded.read(
             plan.data, project.schema, project.label_spec, time=plan.time, label_column=plan.label, label_time=plan.label_time
         )
-        return run(bench, history, policy=plan.rule.name, until=plan.until, size=plan.size, progress=progress)
+        return run(installed, history, policy=plan.rule.name, until=plan.until, size=plan.size, progress=progress)
 
 
-def _bench(loaded: Loaded, plan: Plan, folder: Path) -> Bench:
+def bench(loaded: Loaded, plan: Plan, folder: Path) -> Bench:
     """An installation of its own in memory and a temporary folder, or, where it shall be kept, the project's own state."""
     project = loaded.projects[plan.model]
     clock = ManualClock(plan.until)

@@ -15,7 +15,7 @@ from farero.errors import BadInput
 if TYPE_CHECKING:
     from farero.app import App
     from farero.core.policy import PolicyRule
-    from farero.replay.result import PolicyResult, ReplayResult
+    from farero.core.replayed import PolicyResult, ReplayResult
 
 ALL_POLICIES = ("farero", "never", "always", "textbook")
 

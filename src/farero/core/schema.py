@@ -57,7 +57,7 @@ class Schema:
 
     def digest(self) -> str:
         """SHA-256 of the declaration; two schemas with the same digest accept the same rows."""
-        parts = [[f.name, f.kind, f.min, f.max, f.missing, f.levels, f.new_levels, f.privacy] for f in self.fields]
+        parts = [[f.name, f.kind, _float(f.min), _float(f.max), f.missing, f.levels, f.new_levels, f.privacy] for f in self.fields]
         return hashlib.sha256(json.dumps([parts, self.key]).encode()).hexdigest()
 
 
@@ -319,3 +319,8 @@ def _rows(
         personal={f.name: tuple(arrays[f.name].tolist()) for f in schema.personal},
         new_values=new,
     )
+
+
+def _float(limit: float | None) -> float | None:
+    """0 and 0.0 are the same limit, and must have the same digest."""
+    return None if limit is None else float(limit)

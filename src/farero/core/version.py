@@ -75,3 +75,21 @@ def next_number(existing: list[str], *, schema_changed: bool) -> str:
         return "1.0.0"
     major, minor, _ = max(tuple(int(part) for part in number.split(".")) for number in existing)
     return f"{major + 1}.0.0" if schema_changed else f"{major}.{minor + 1}.0"
+
+
+def last_good(served: list[str]) -> str | None:
+    """The version to roll back to: the one before the present one, not counting those that were rolled back from.
+
+    Args:
+        served: numbers in the order in which they went into production, the present one last.
+
+    >>> last_good(["1.0.0", "1.1.0"]), last_good(["1.0.0", "1.1.0", "1.2.0", "1.1.0"])
+    ('1.0.0', '1.0.0')
+    >>> last_good(["1.0.0", "1.1.0", "1.0.0"]) is None
+    True
+    """
+    good: list[str] = []
+    for number in served:
+        good = good[: good.index(number)] if number in good else good
+        good.append(number)
+    return good[-2] if len(good) > 1 else None

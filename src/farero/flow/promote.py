@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from farero.core.finding import SEVERITIES, Severity
 from farero.core.gate import Verdict
-from farero.core.version import Version
+from farero.core.version import Version, last_good
 from farero.errors import IllegalMove, VersionNotFound
 from farero.ports import Clock, Message
 from farero.serving.pool import Pool
@@ -84,21 +84,20 @@ class Promote:
             IllegalMove: the version named was never in production.
         """
         with self.store.read() as conn:
-            current = versions.production(conn, self.model)
             served = [move.number for move in versions.moves(conn, self.model) if move.target == "production"]
-        earlier = [number for number in served if current is None or number != current.number]
-        if to is None and not earlier:
+        chosen = to or last_good(served)
+        if chosen is None:
             raise VersionNotFound(
                 f"No version of {self.model} was in production before this one.", hint="See them with: farero versions list."
             )  # fmt: skip
-        if to is not None and to not in served:
+        if chosen not in served:
             with self.store.read() as conn:
-                versions.get(conn, self.model, to)
+                versions.get(conn, self.model, chosen)
             raise IllegalMove(
-                f"{self.model} {to} was never in production, so it is no version to roll back to.",
-                hint=f"Promote it instead: farero promote {to}.",
+                f"{self.model} {chosen} was never in production, so it is no version to roll back to.",
+                hint=f"Promote it instead: farero promote {chosen}.",
             )
-        return self.to_production(to or earlier[-1], by=by, because=because)
+        return self.to_production(chosen, by=by, because=because)
 
     def _announce(self, conn: versions.Connection, event: str, severity: Severity, title: str, text: str) -> None:
         at = self.clock.now()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from farero.errors import FareroError, TrainFailed
 from farero.ports import Child, Clock, Limits, ModelFiles, PredictionLog
 from farero.project import trial
 from farero.serving import engine, stored
+from farero.serving.layout import REFERENCE, write_contract
 from farero.serving.stored import Labelled
 from farero.store import labels, runs, versions
 from farero.store.database import Store
@@ -186,8 +186,8 @@ class Retrain:
         if heldout is not None:
             outputs = engine.load(folder, self.label, self.schema).predict(heldout.columns, heldout.count)
             metrics = self._measured(heldout, outputs)
-        (folder / "reference.bin").write_bytes(self._reference(train, outputs))
-        (folder / "schema.json").write_text(json.dumps({"digest": self.schema.digest(), "features": [f.name for f in self.schema.features]}))
+        (folder / REFERENCE).write_bytes(self._reference(train, outputs))
+        write_contract(folder, self.schema, self.label)
         digest = self.files.put(folder)
         until_trained = stored.aware(heldout.times[0]) if heldout is not None and heldout.count else until
         with self.store.write() as conn:

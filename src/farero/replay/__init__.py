@@ -17,7 +17,7 @@ from farero.core.prediction import Outputs
 from farero.core.window import Window, window_at
 from farero.loop import Loop, Turn
 from farero.replay.history import History
-from farero.replay.result import DecisionResult, PolicyResult, WindowResult
+from farero.core.replayed import DecisionResult, PolicyResult, WindowResult
 from farero.serving import stored
 from farero.store import decisions, incidents, outbox, runs, versions
 from farero.store.database import Store

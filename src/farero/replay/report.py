@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from farero.core.chart import Mark, Series, line_chart, number_text
-from farero.replay.result import PolicyResult, ReplayResult
+from farero.core.replayed import PolicyResult, ReplayResult
 
 _STYLE = """
 :root{color-scheme:light dark;--bg:#fcfcfb;--ink:#1d2433;--dim:#667085;--rule:#e4e7ec;--card:#fff;--a:#0b6e99;--b:#98a2b3;--c:#b54708;--d:#7a5af8;--bad:#c01048;--good:#067647}

@@ -15,7 +15,7 @@ from queue import Queue
 
 from farero.core.policy import PolicyRule
 from farero.errors import FareroError
-from farero.replay.result import PolicyResult
+from farero.core.replayed import PolicyResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
