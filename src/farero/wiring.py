@@ -175,7 +175,7 @@ def _replay(plan: Plan, progress: Callable[[float, str], None]) -> PolicyResult:
         return run(installed, history, policy=plan.rule.name, until=plan.until, size=plan.size, progress=progress)
 
 
-def bench(loaded: Loaded, plan: Plan, folder: Path) -> Bench:
+def bench(loaded: Loaded, plan: Plan, folder: Path, *, child: Child | None = None) -> Bench:
     """An installation of its own in memory and a temporary folder, or, where it shall be kept, the project's own state."""
     project = loaded.projects[plan.model]
     clock = ManualClock(plan.until)
@@ -190,7 +190,7 @@ def bench(loaded: Loaded, plan: Plan, folder: Path) -> Bench:
     files = FolderModels(home / "models")
     spool = Spool(home / "spool", _writer())
     rooms = _Rooms(
-        loaded=loaded, store=store, log=log, files=files, child=ChildProcess(), clock=clock, pool=Pool(files), spool=spool,
+        loaded=loaded, store=store, log=log, files=files, child=child or ChildProcess(), clock=clock, pool=Pool(files), spool=spool,
         key=b"replay" * 6 if kept is None else loaded.settings.privacy.key(loaded.root),
         # A replay announces to nobody, but counts what would have been announced.
         channels={"replay": "low"}, notifiers={"replay": MemoryNotifier()},

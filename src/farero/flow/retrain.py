@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from farero.errors import FareroError, TrainFailed
 from farero.ports import Child, Clock, Limits, ModelFiles, PredictionLog
 from farero.project import trial
 from farero.serving import engine, stored
-from farero.serving.layout import REFERENCE, write_contract
+from farero.serving.layout import REFERENCE, RESULT, write_contract
 from farero.serving.stored import Labelled
 from farero.store import labels, runs, versions
 from farero.store.database import Store
@@ -210,7 +211,7 @@ class Retrain:
                     because=because,
                     metrics=metrics,
                     environment=self.environment,
-                    tags=tags,
+                    tags={**tags, "train_cpu_s": _cpu_s(folder)},
                     git_commit=self.git_commit,
                 ),
             )
@@ -239,6 +240,11 @@ class Retrain:
         recent = train.where(np.arange(train.count) >= train.count - REFERENCE_ROWS)
         windows = _window_index(recent.times, self.window_size)
         return build_reference(self.schema, recent.columns, outputs, windows).to_bytes()
+
+
+def _cpu_s(folder: Path) -> str:
+    """What the training took [CPU s], as the child measured it."""
+    return f"{json.loads((folder / RESULT).read_text(encoding='utf-8'))['cpu_s']:.3f}"
 
 
 def _window_index(times: NDArray[np.datetime64], size: timedelta) -> NDArray[np.int64]:

@@ -151,6 +151,7 @@ def _result(bench: Bench, history: History, policy: str, served: list[_Served], 
         notified = len({delivery.message.id for delivery in outbox.all(conn, last=None)})
         all_runs = [run for run in runs.all(conn, bench.model, last=None) if run.kind == "retrain"]
         moves = versions.moves(conn, bench.model)
+        made = versions.all(conn, bench.model)
     labelled = ~np.isnan(history.labels)
     positions = np.arange(served[0].first, served[-1].last)
     everything = _outputs_together([entry.outputs for entry in served])
@@ -169,7 +170,7 @@ def _result(bench: Bench, history: History, policy: str, served: list[_Served], 
         promotions=sum(move.target == "production" for move in moves) - 1,
         retrainings=len(all_runs),
         rollbacks=sum(move.target == "production" and move.source == "archived" for move in moves),
-        cpu_s=cpu_s + sum(run.cpu_s for run in all_runs),
+        cpu_s=cpu_s + sum(float(version.tags["train_cpu_s"]) for version in made),
     )
 
 
