@@ -1,0 +1,322 @@
+"""The shapes of requests and answers of the REST face."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+
+class Strict(BaseModel):
+    """A request: unknown members are refused, so that a misspelt one is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class LabelIn(Strict):
+    """One label: for a request and its row, or for an entity key at a time."""
+
+    label: str | bool | int | float | None
+    request_id: str | None = None
+    row: int = Field(default=0, ge=0)
+    key: str | None = None
+    time: AwareDatetime | None = None
+    known_at: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _is_placed(self) -> LabelIn:
+        if self.request_id is None and (self.key is None or self.time is None):
+            raise ValueError("a label needs a request_id, or a key and a time")
+        return self
+
+
+class LabelsIn(Strict):
+    """A batch of labels for one model."""
+
+    labels: Annotated[list[LabelIn], Field(min_length=1, max_length=100_000)]
+    model: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_one(cls, value: object) -> object:
+        if isinstance(value, dict) and "labels" not in value and "label" in value:
+            one = {name: member for name, member in value.items() if name != "model"}
+            return {"labels": [one], **({"model": value["model"]} if "model" in value else {})}
+        return value
+
+
+class MoveIn(Strict):
+    """Who moves a version, and why."""
+
+    by: Annotated[str, Field(min_length=1, max_length=200)] = "api"
+    because: Annotated[str, Field(max_length=2000)] = ""
+
+
+class PromoteIn(MoveIn):
+    """Where a version shall go."""
+
+    to: Literal["staging", "production"] = "production"
+    force: bool = False
+
+
+class RollbackIn(MoveIn):
+    """Which version shall be back in production; without one, the one before the present."""
+
+    to: str | None = None
+
+
+class NoteIn(Strict):
+    """Who does something about an incident."""
+
+    by: Annotated[str, Field(min_length=1, max_length=200)] = "api"
+    note: Annotated[str, Field(max_length=2000)] = ""
+
+
+class FaultOut(BaseModel):
+    """One thing wrong with the input, and where."""
+
+    path: str
+    code: str
+    message: str
+
+
+class ProblemOut(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    faults: list[FaultOut]
+    request_id: str
+
+
+class ServiceOut(BaseModel):
+    """What answers here."""
+
+    service: str
+    version: str
+    models: list[str]
+    links: dict[str, str]
+
+
+class ModelHealthOut(BaseModel):
+    """One model's state."""
+
+    model: str
+    status: str
+    version: str | None
+    loaded: bool
+    engine: str | None
+    predictions: int
+    because: str
+
+
+class CheckOut(BaseModel):
+    """One part's state."""
+
+    name: str
+    status: str
+    detail: str
+
+
+class HealthOut(BaseModel):
+    """The installation's state; `version` is Farero's own."""
+
+    status: Literal["healthy", "degraded", "unhealthy"]
+    version: str
+    uptime_s: float
+    predictions: int
+    models: list[ModelHealthOut]
+    checks: list[CheckOut]
+
+
+class ProbeOut(BaseModel):
+    """A probe's answer."""
+
+    status: str
+
+
+class ReceiptOut(BaseModel):
+    """What became of a batch of labels."""
+
+    model: str
+    stored: int
+    duplicates: int
+    contradictions: list[str]
+    unknown: list[str]
+    invalid: list[str]
+    request_id: str
+
+
+class VersionOut(BaseModel):
+    """A version of a model."""
+
+    model: str
+    number: str
+    state: str
+    digest: str
+    size_bytes: int
+    created_at: datetime
+    trained_until: datetime | None
+    trained_rows: int
+    data_fingerprint: str
+    origin: str
+    because: str
+    metrics: dict[str, float]
+    environment: dict[str, str]
+    tags: dict[str, str]
+    git_commit: str | None
+
+
+class MoveOut(BaseModel):
+    """One step in a version's life."""
+
+    number: str
+    source: str | None
+    target: str
+    at: datetime
+    by: str
+    because: str
+
+
+class VersionDetailOut(VersionOut):
+    """A version with its history."""
+
+    moves: list[MoveOut]
+
+
+class ModelOut(BaseModel):
+    """A model of this installation."""
+
+    model: str
+    status: str
+    production: str | None
+    label: str
+    kind: str
+    metric: str
+    window_s: float
+
+
+class FindingOut(BaseModel):
+    """What monitoring found."""
+
+    kind: str
+    subject: str
+    severity: str
+    value: float
+    limit: float
+    because: str
+
+
+class ColumnOut(BaseModel):
+    """How one column moved away from its reference."""
+
+    name: str
+    kind: str
+    drift: bool
+    ks: float | None
+    p_value: float | None
+    psi: float | None
+    psi_reading: str | None
+    wasserstein: float | None
+    wasserstein_normalised: float | None
+    jensen_shannon: float | None
+    chi2_p: float | None
+    mean: tuple[float | None, float | None] | None
+    std: tuple[float | None, float | None] | None
+    missing: tuple[float, float]
+    new_categories: list[str]
+
+
+class VerdictOut(BaseModel):
+    """What a window's drift rule says."""
+
+    alarm: bool
+    score: float
+    rule: str
+    features: list[str]
+    because: str
+
+
+class DriftOut(BaseModel):
+    """One window's drift."""
+
+    start: datetime
+    end: datetime
+    version: str
+    rows: int
+    verdict: VerdictOut | None
+    columns: list[ColumnOut]
+
+
+class ObservationOut(DriftOut):
+    """One closed window."""
+
+    labelled: int
+    metrics: dict[str, float]
+    findings: list[FindingOut]
+
+
+class EventOut(BaseModel):
+    """One line of a timeline."""
+
+    at: datetime
+    kind: str
+    by: str
+    text: str
+
+
+class IncidentOut(BaseModel):
+    """What is or was wrong."""
+
+    id: str
+    model: str
+    kind: str
+    severity: str
+    opened: datetime
+    resolved: datetime | None
+    acknowledged_by: str | None
+    because: str
+    version: str
+    subjects: list[str]
+    timeline: list[EventOut]
+
+
+class ContestOut(BaseModel):
+    """How a candidate did beside production."""
+
+    accepted: bool
+    metric: dict[str, float | None]
+    because: list[str]
+    rows: int
+
+
+class DecisionOut(BaseModel):
+    """What was decided after a window, why, and what came of it."""
+
+    at: datetime
+    action: str
+    because: list[str]
+    policy: str
+    start: datetime
+    end: datetime
+    inputs: dict[str, float | str | bool | None]
+    candidate: str | None
+    verdict: ContestOut | None
+
+
+class RunOut(BaseModel):
+    """A training run."""
+
+    id: str
+    model: str
+    kind: str
+    status: str
+    started: datetime
+    finished: datetime | None
+    because: str
+    version: str | None
+    error: str | None
