@@ -74,8 +74,8 @@ def missing_value(field: Field) -> Encoded:
 def from_file(field: Field, value: object) -> object:
     """The value that a cell of a file stands for.
 
-    A CSV holds nothing but text and a Parquet column of whole numbers with gaps becomes floats, so the text of a number, a date or a flag is
-    read, and a whole number may name a level. What cannot be read stays as it is and is refused by `read`.
+    A CSV holds nothing but text and a Parquet column of whole numbers with gaps becomes floats, so the text of a number, a date or a
+    flag is read, and a whole number may name a level. What cannot be read stays as it is and is refused by `read`.
 
     >>> from_file(Field(name="x", kind="number"), " 2.50 "), from_file(Field(name="f", kind="flag"), "Yes")
     (2.5, True)
@@ -142,13 +142,13 @@ def _choice(field: Field, value: object) -> int | Misfit:
     return Misfit("unknown-level", f"is {_named(value, bare=True)}, not one of {_levels(field)}{hint}")
 
 
-def _flag(field: Field, value: object) -> int | Misfit:
+def _flag(_field: Field, value: object) -> int | Misfit:
     if not isinstance(value, (bool, np.bool_)):
         return Misfit("wrong-type", f"must be true or false, not {_named(value)}")
     return int(value)
 
 
-def _date(field: Field, value: object) -> int | Misfit:
+def _date(_field: Field, value: object) -> int | Misfit:
     time = value
     if isinstance(value, str):
         try:
@@ -165,7 +165,7 @@ def _date(field: Field, value: object) -> int | Misfit:
         return Misfit("bad-date", "lies outside the years 1 to 9999")
 
 
-def _personal(field: Field, value: object) -> str | Misfit:
+def _personal(_field: Field, value: object) -> str | Misfit:
     # The value is never repeated in the message: messages are logged.
     return value if isinstance(value, str) else Misfit("wrong-type", "must be text")
 

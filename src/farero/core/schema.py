@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,8 +33,8 @@ _DTYPES: Mapping[Kind, str] = {"number": "float64", "choice": "int32", "flag": "
 
 # Whole words; a flag is exempt (true or false cannot name anybody).
 _DENIED = frozenset(
-    "email mail phone telephone mobile cellphone fax name firstname lastname surname fullname username nickname address street ssn nif dni nie "
-    "passport card iban cvv cvc".split()
+    "email mail phone telephone mobile cellphone fax name firstname lastname surname fullname username nickname address street ssn nif dni "
+    "nie passport card iban cvv cvc".split()
 )
 _DENIED_PAIRS = (("national", "id"), ("social", "security"), ("tax", "id"), ("id", "number"), ("licence", "number"), ("license", "number"))
 
@@ -91,7 +92,7 @@ class Rows:
 class Checked:
     """What a check found: the rows that fit, which of the input rows those are, and every fault.
 
-    `fits` is (n,) bool over the input rows; `rows.count == fits.sum()`. `fault_count` counts all faults, also those past the listing's limit.
+    `fits` is (n,) bool over the input rows; `rows.count == fits.sum()`. `fault_count` counts all faults, also those not listed.
     """
 
     rows: Rows
@@ -209,9 +210,7 @@ def denied_name(name: str) -> bool:
     [True, True, True, False, False]
     """
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
-    return any(word in _DENIED or word.rstrip("s") in _DENIED for word in words) or any(
-        pair in _DENIED_PAIRS for pair in zip(words, words[1:], strict=False)
-    )
+    return any(word in _DENIED or word.rstrip("s") in _DENIED for word in words) or any(pair in _DENIED_PAIRS for pair in pairwise(words))
 
 
 def _path(prefix: str, at: int, name: str) -> str:
@@ -224,7 +223,7 @@ def _extra(name: str, known: set[str]) -> Misfit:
     return Misfit("extra-field", f"is not a declared field; did you mean {near[0]!r}?" if near else "is not a declared field; leave it out")
 
 
-def _key(value: object) -> str | None | Misfit:
+def _key(value: object) -> str | Misfit | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float) and value != value:

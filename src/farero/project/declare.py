@@ -49,10 +49,6 @@ def _caller() -> Place:
     return Place(frame.f_code.co_filename, frame.f_lineno)
 
 
-def _place() -> Any:
-    return field(default_factory=_caller, init=False, compare=False, repr=False)
-
-
 # ── Features ─────────────────────────────────────────────────────────────
 
 
@@ -73,7 +69,7 @@ class Declared:
     new: str = "refuse"
     rule: str | None = None
     public: bool = False
-    place: Place = _place()
+    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
 
 
 def number(
@@ -154,7 +150,7 @@ class TrainingSet:
 class Regressor(Protocol):
     """Anything with `predict`."""
 
-    def predict(self, X: Any, /) -> Any:
+    def predict(self, rows: Any, /) -> Any:
         """One number a row."""
         ...
 
@@ -162,11 +158,11 @@ class Regressor(Protocol):
 class Classifier(Protocol):
     """Anything with `predict` and `predict_proba`."""
 
-    def predict(self, X: Any, /) -> Any:
+    def predict(self, rows: Any, /) -> Any:
         """One class a row."""
         ...
 
-    def predict_proba(self, X: Any, /) -> Any:
+    def predict_proba(self, rows: Any, /) -> Any:
         """A probability for each class (n, k)."""
         ...
 
@@ -181,7 +177,7 @@ class Binary:
     name: str
     arrives_within: str = field(kw_only=True)
     positive: str | None = field(default=None, kw_only=True)
-    place: Place = _place()
+    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +187,7 @@ class Number:
     name: str
     arrives_within: str = field(kw_only=True)
     unit: str | None = field(default=None, kw_only=True)
-    place: Place = _place()
+    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
 
 
 class Classes:
@@ -215,7 +211,7 @@ class Quality:
     """Watches for missing values, new levels, stuck columns. `max_missing`: largest share of missing values in a feature [0-1]."""
 
     max_missing: float | None = None
-    place: Place = _place()
+    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +219,7 @@ class Drift:
     """Watches whether the inputs change, by a named rule."""
 
     verdict: DriftRule = "guarded"
-    place: Place = _place()
+    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +229,7 @@ class Performance:
     metric: MetricName
     min: float | None = field(default=None, kw_only=True)
     max: float | None = field(default=None, kw_only=True)
-    place: Place = _place()
+    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
 
 
 Monitor: TypeAlias = Quality | Drift | Performance
@@ -246,7 +242,7 @@ class Gate:
     metric: MetricName
     gain: float = field(default=0.0, kw_only=True)
     min_rows: int = field(default=30, kw_only=True)
-    place: Place = _place()
+    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +272,7 @@ class Policy:
     trigger: Trigger = "evidence"
     share: float = 0.3
     gated: bool = True
-    place: Place = _place()
+    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,7 +281,7 @@ class Risk:
 
     medium_from: float = 0.3
     high_from: float = 0.7
-    place: Place = _place()
+    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
 
 
 # ── Project ──────────────────────────────────────────────────────────────
