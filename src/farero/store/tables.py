@@ -1,0 +1,274 @@
+"""Every table of the state database. Names carry a prefix because a PostgreSQL database is often shared with other programs."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Dialect,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH_DAY = EPOCH.date()
+
+
+def to_us(time: datetime) -> int:
+    """Microseconds since 1970 UTC; exact, unlike `timestamp()`, which goes through a float."""
+    if time.tzinfo is None:
+        raise ValueError(f"{time} has no zone: times are aware")
+    return (time - EPOCH) // _MICROSECOND
+
+
+def from_us(value: int) -> datetime:
+    """The aware UTC time that `to_us` made."""
+    return EPOCH + timedelta(microseconds=value)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time as whole microseconds: sorts and compares alike on every database, and never loses its zone."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else to_us(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else from_us(value)
+
+
+class Day(TypeDecorator[date]):
+    """A day as whole days since 1970."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else (value - _EPOCH_DAY).days
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> date | None:  # noqa: ARG002
+        return None if value is None else _EPOCH_DAY + timedelta(days=value)
+
+
+# SQLite gives numbers by itself only to a column of exactly the type INTEGER.
+_SERIAL = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_ix",
+        "uq": "%(table_name)s_%(column_0_N_name)s_uq",
+        "ck": "%(table_name)s_%(constraint_name)s_ck",
+        "pk": "%(table_name)s_pk",
+    }
+)
+
+versions = Table(
+    "farero_versions",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("number", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("trained_until", Moment),
+    Column("trained_rows", BigInteger, nullable=False),
+    Column("data_fingerprint", Text, nullable=False),
+    Column("schema_digest", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("metrics", LargeBinary, nullable=False),
+    Column("environment", LargeBinary, nullable=False),
+    Column("tags", LargeBinary, nullable=False),
+    Column("git_commit", Text),
+    # A deleted version keeps its row: its number must never be given to another one.
+    Column("deleted_at", Moment),
+    Column("deleted_because", Text),
+    UniqueConstraint("model", "origin"),
+    CheckConstraint("state IN ('candidate', 'staging', 'production', 'archived', 'rejected')", name="state"),
+    CheckConstraint("deleted_at IS NULL OR state <> 'production'", name="deleted"),
+)
+Index(
+    "farero_versions_one_production",
+    versions.c.model,
+    unique=True,
+    sqlite_where=text("state = 'production'"),
+    postgresql_where=text("state = 'production'"),
+)
+
+# What is in production, with a number that grows at every change: cheap to poll, and going back to an earlier version is seen too.
+production = Table(
+    "farero_production",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("number", Text),
+    Column("revision", BigInteger, nullable=False),
+)
+
+moves = Table(
+    "farero_moves",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("source", Text),
+    Column("target", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("because", Text, nullable=False),
+    Index(None, "model", "id"),
+)
+
+steps = Table(
+    "farero_steps",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("window_end", Moment, primary_key=True),
+    Column("window_start", Moment, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+observations = Table(
+    "farero_observations",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("window_start", Moment, primary_key=True),
+    Column("window_end", Moment, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+profiles = Table(
+    "farero_profiles",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("window_start", Moment, primary_key=True),
+    Column("window_end", Moment, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+incidents = Table(
+    "farero_incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("opened", Moment, nullable=False),
+    Column("resolved", Moment),
+    Column("body", LargeBinary, nullable=False),
+    Index(None, "model", "opened"),
+)
+
+decisions = Table(
+    "farero_decisions",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("window_start", Moment, nullable=False),
+    Column("window_end", Moment, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("candidate", Text),
+    Column("verdict", LargeBinary),
+    UniqueConstraint("model", "window_end", "window_start", "policy"),
+)
+
+runs = Table(
+    "farero_runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("started", Moment, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("finished", Moment),
+    Column("version", Text),
+    Column("error", Text),
+    Index(None, "model", "started"),
+    CheckConstraint("status IN ('running', 'succeeded', 'failed', 'rejected')", name="status"),
+)
+
+outbox = Table(
+    "farero_outbox",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("message", LargeBinary, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # Waiting messages are due from here on; a claimed one becomes due again when its lease ends.
+    Column("due_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+    Column("error", Text),
+    UniqueConstraint("channel", "message_id"),
+    CheckConstraint("status IN ('waiting', 'delivered', 'failed')", name="status"),
+    Index(None, "status", "due_at"),
+)
+
+labels = Table(
+    "farero_labels",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("request_id", Text, primary_key=True),
+    Column("row", Integer, primary_key=True),
+    Column("value", Double, nullable=False),
+    Column("predicted_at", BigInteger, nullable=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    # The later of known_at and received_at: from then on the label can change what is measured.
+    Column("usable_at", BigInteger, nullable=False),
+    Column("key", Text),
+    Index(None, "model", "predicted_at"),
+    Index(None, "model", "usable_at"),
+    sqlite_with_rowid=False,
+)
+
+# Columns that may be missing hold '' or -1 instead of NULL, so that the same label twice is found by the unique constraint.
+waiting_labels = Table(
+    "farero_waiting_labels",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("value", Double, nullable=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    UniqueConstraint("model", "request_id", "row", "key", "time", "value", name="farero_waiting_labels_once"),
+)
+
+refusals = Table(
+    "farero_refusals",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("day", Day, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+meta = Table("farero_meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
