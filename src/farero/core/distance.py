@@ -61,17 +61,20 @@ def ks_and_wasserstein(reference: NDArray[Any], current: NDArray[Any]) -> tuple[
     n, m = len(reference), len(current)
     if not n or not m:
         raise ValueError("a distance needs values on both sides, and one side is empty")
-    is_current = np.zeros(n + m, dtype=np.bool_)
-    is_current[np.searchsorted(reference, current, side="right") + np.arange(m)] = True
-    merged = np.empty(n + m, dtype=np.result_type(reference, current, np.float32))
-    merged[is_current] = current
-    merged[~is_current] = reference
+    together = np.concatenate([reference, current])
+    order = np.argsort(together, kind="stable")  # two runs in order: one merge
+    merged = together[order]
     # Past place i there are c current values and i + 1 - c reference values; ties have no width, so their order does not matter.
-    of_current = np.cumsum(is_current)[:-1]
+    of_current = np.cumsum(order >= n)[:-1]
     apart = np.abs((np.arange(1, n + m) - of_current) / n - of_current / m)
     with np.errstate(over="ignore"):
         widths = np.diff(merged).astype(np.float64)
-        return float(np.max(apart, where=widths > 0, initial=0.0)), float(apart @ widths)
+        return float(np.max(apart, where=widths > 0, initial=0.0)), dot(apart, widths)
+
+
+def dot(a: Floats, b: Floats) -> float:
+    """Sum of products. Not `a @ b`: BLAS wakes a thread per core for it, and their waiting costs more than the sum."""
+    return float(np.einsum("i,i->", a, b))
 
 
 def ks_p_value(distance: ArrayLike, n: ArrayLike, m: ArrayLike) -> Floats:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from farero.core.distance import chi2, jensen_shannon, ks, ks_p_value, pooled, psi, psi_reading
+from farero.core.distance import chi2, dot, jensen_shannon, ks, ks_p_value, pooled, psi, psi_reading
 from farero.core.observation import ColumnDrift, DriftVerdict
 from farero.core.profile import ColumnProfile, Profile
 from farero.core.reference import ColumnReference, Reference, grouped
@@ -113,7 +113,7 @@ def _wasserstein(ref: ColumnReference, now: ColumnProfile) -> float:
     together = np.maximum(left + right, 1e-300)
     areas = np.where(curve[:-1] * curve[1:] < 0, (left**2 + right**2) / together, together) / 2
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(areas @ np.diff(ref.edges)) + (now.under + now.over) / now.values
+        return dot(areas, np.diff(ref.edges)) + (now.under + now.over) / now.values
 
 
 # Whoever judges drift names a rule and tells its price: one import serves.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from farero.core.distance import dot
 from farero.core.packed import pack, unpack
 from farero.core.prediction import Outputs
 from farero.core.reference import (
@@ -123,7 +124,7 @@ def count_values(ref: ColumnReference, counts: Counts, finite: Floats, missing: 
     """The profile of a column of numbers or dates from its counts in the reference's bins and its finite values, in any order."""
     with np.errstate(over="ignore"):  # squares of 1e300: the deviation is then infinite, and told so
         shifted = finite - (ref.mean or 0.0)
-        total, squares = float(shifted.sum()), float(shifted @ shifted)
+        total, squares = float(shifted.sum()), dot(shifted, shifted)
         under = float((ref.low - finite[finite < ref.low]).sum()) if ref.low is not None and counts[0] else 0.0
         over = float((finite[finite > ref.high] - ref.high).sum()) if ref.high is not None and counts[-1] else 0.0
     return ColumnProfile(
