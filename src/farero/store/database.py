@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import sqlalchemy
 from sqlalchemy import Connection as Connection
@@ -162,8 +162,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:
         begin = conn.get_execution_options().get("farero_begin", "BEGIN IMMEDIATE")
-        raw = conn.connection.dbapi_connection
-        assert isinstance(raw, sqlite3.Connection)
+        raw = cast(sqlite3.Connection, conn.connection.dbapi_connection)
         try:
             # A pragma outside a transaction costs microseconds and makes a write inside read() fail here as it does on PostgreSQL.
             raw.execute(f"PRAGMA query_only = {'ON' if begin == 'BEGIN' else 'OFF'}")

@@ -73,7 +73,7 @@ def all(conn: Connection, model: str, last: int | None = None) -> list[StoredDec
     return [_stored(row) for row in conn.execute(query)]
 
 
-def _stored(row: Row[tuple[bytes, str | None, bytes | None]]) -> StoredDecision:
+def _stored(row: Row[bytes, str | None, bytes | None]) -> StoredDecision:
     body, candidate, verdict = row
     return StoredDecision(
         decision=decode(body, Decision), candidate=candidate, verdict=None if verdict is None else decode(verdict, Verdict)

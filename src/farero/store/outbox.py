@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from farero.ports import Message
 from farero.store import tables
@@ -54,7 +54,7 @@ def claim(conn: Connection, now: datetime, lease_s: float, limit: int) -> list[D
         .values(due_at=now + timedelta(seconds=lease_s), attempts=_table.c.attempts + 1)
         .returning(*_table.c)
     )
-    return sorted((_delivery(row) for row in conn.execute(taken)), key=lambda delivery: delivery.id)
+    return sorted((_delivery(row) for row in conn.execute(taken).mappings()), key=lambda delivery: delivery.id)
 
 
 def delivered(conn: Connection, id: int, at: datetime) -> None:
@@ -73,11 +73,10 @@ def failed(conn: Connection, id: int, at: datetime, error: str, retry_at: dateti
 
 def all(conn: Connection, last: int | None = None) -> list[Delivery]:  # noqa: A001 (read as outbox.all)
     """The last so many deliveries (None = all), newest first."""
-    return [_delivery(row) for row in conn.execute(select(_table).order_by(_table.c.id.desc()).limit(last))]
+    return [_delivery(row) for row in conn.execute(select(_table).order_by(_table.c.id.desc()).limit(last)).mappings()]
 
 
-def _delivery(row: Row[tuple[object, ...]]) -> Delivery:
-    found = row._mapping
+def _delivery(found: RowMapping) -> Delivery:
     return Delivery(
         id=found["id"],
         channel=found["channel"],

@@ -29,7 +29,9 @@ def put(conn: Connection, model: str, window: Window, step: str, value: bytes, a
 
 def last_end(conn: Connection, model: str, step: str) -> datetime | None:
     """The end of the last window that has been through the step."""
-    return conn.execute(select(func.max(_table.c.window_end)).where(_table.c.model == model, _table.c.step == step)).scalar_one()
+    query = select(func.max(_table.c.window_end)).where(_table.c.model == model, _table.c.step == step)
+    end: datetime | None = conn.execute(query).scalar_one()
+    return end
 
 
 def all(  # noqa: A001 (read as steps.all)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Connection as Connection
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import RowMapping, Select, Update, insert, select, update
 
 from farero.core.version import Move, State, Version, is_legal
 from farero.errors import Conflict, IllegalMove, StaleDecision, VersionNotFound
@@ -63,7 +63,7 @@ def get(conn: Connection, model: str, number: str) -> Version:
     Raises:
         VersionNotFound: there is none of that number; names the nearest.
     """
-    row = conn.execute(_alive(model).where(_table.c.number == number)).one_or_none()
+    row = conn.execute(_alive(model).where(_table.c.number == number)).mappings().one_or_none()
     if row is None:
         existing = [version.number for version in all(conn, model)]
         raise VersionNotFound(f"{model} has no version {number}.", hint=_near(number, existing), model=model, number=number)
@@ -72,13 +72,15 @@ def get(conn: Connection, model: str, number: str) -> Version:
 
 def find_by_origin(conn: Connection, model: str, origin: str) -> Version | None:
     """The version that this run or file made, if it got that far."""
-    row = conn.execute(_alive(model).where(_table.c.origin == origin)).one_or_none()
+    row = conn.execute(_alive(model).where(_table.c.origin == origin)).mappings().one_or_none()
     return None if row is None else _version(row)
 
 
 def all(conn: Connection, model: str) -> list[Version]:  # noqa: A001 (read as versions.all)
     """Every version, newest number first; deleted ones are left out."""
-    return sorted((_version(row) for row in conn.execute(_alive(model))), key=lambda version: _order(version.number), reverse=True)
+    return sorted(
+        (_version(row) for row in conn.execute(_alive(model)).mappings()), key=lambda version: _order(version.number), reverse=True
+    )
 
 
 def numbers(conn: Connection, model: str) -> list[str]:
@@ -88,7 +90,7 @@ def numbers(conn: Connection, model: str) -> list[str]:
 
 def production(conn: Connection, model: str) -> Version | None:
     """The version in production, or None."""
-    row = conn.execute(_alive(model).where(_table.c.state == "production")).one_or_none()
+    row = conn.execute(_alive(model).where(_table.c.state == "production")).mappings().one_or_none()
     return None if row is None else _version(row)
 
 
@@ -191,11 +193,11 @@ def delete(conn: Connection, model: str, number: str, *, at: datetime, by: str, 
     return version
 
 
-def _alive(model: str):  # type: ignore[no-untyped-def]
+def _alive(model: str) -> Select[*tuple[Any, ...]]:
     return select(_table).where(_table.c.model == model, _table.c.deleted_at.is_(None))
 
 
-def _one(model: str, number: str):  # type: ignore[no-untyped-def]
+def _one(model: str, number: str) -> Update:
     return update(_table).where(_table.c.model == model, _table.c.number == number)
 
 
@@ -217,8 +219,7 @@ def _note(conn: Connection, model: str, number: str, source: State | None, targe
     conn.execute(insert(tables.moves), values)
 
 
-def _version(row: Row[tuple[object, ...]]) -> Version:
-    found = row._mapping
+def _version(found: RowMapping) -> Version:
     return Version(
         model=found["model"],
         number=found["number"],
