@@ -9,6 +9,7 @@ from farero.ports import LogShape
 
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
 SHAPE = LogShape(inputs={"tenure": "number", "contract": "text", "senior": "flag", "since": "date"})
+SHAPES = {"churn": SHAPE, "risk": SHAPE}
 
 
 def record(number: int, *, model: str = "churn", rows: int = 1, at: datetime | None = None, **changes: object) -> Record:

@@ -1,0 +1,170 @@
+"""`kill -9` of whoever records and whoever hands over: every acknowledged record is in Delta exactly once afterwards."""
+
+from __future__ import annotations
+
+import os
+import random
+import selectors
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+from subprocess import PIPE, Popen, TimeoutExpired
+
+import pytest
+from tests.chaos.spool_processes import BATCH
+from tests.records import SHAPES
+
+from farero.adapters.delta_log import DeltaLog
+from farero.flow.record import hand_over
+from farero.serving.spool import corrupt_segments, segments
+
+ROOT = Path(__file__).parents[2]
+POINTS = ("before the first transaction", "after the first transaction", "after the second transaction", "after the first removal")
+
+
+class Process:
+    """A child that is fed by bytes and answers in lines; whatever it answered before its death is read."""
+
+    def __init__(self, *arguments: object) -> None:
+        env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+        command = [sys.executable, "-m", "tests.chaos.spool_processes", *map(str, arguments)]
+        self._child = Popen(command, stdin=PIPE, stdout=PIPE, env=env, bufsize=0)
+        self._rest = b""
+
+    @property
+    def output(self) -> int:
+        assert self._child.stdout is not None
+        return self._child.stdout.fileno()
+
+    def feed(self, count: int) -> None:
+        assert self._child.stdin is not None
+        try:
+            self._child.stdin.write(b"." * count)
+        except BrokenPipeError:
+            pass  # it died before this
+
+    def lines(self) -> list[str]:
+        """What it said since; waits for at least one piece."""
+        piece = os.read(self.output, 1 << 16)
+        assert piece, "it ended by itself"
+        *whole, self._rest = (self._rest + piece).split(b"\n")
+        return [line.decode() for line in whole]
+
+    def kill(self) -> list[str]:
+        """End it as `kill -9` does; what it had said until then."""
+        self._child.kill()
+        return self.drain(-signal.SIGKILL)
+
+    def drain(self, code: int) -> list[str]:
+        """All that it says until its end, which is of this kind. A last line that was cut off acknowledges nothing."""
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        said: list[str] = []
+        self._child.stdin.close()
+        while piece := os.read(self.output, 1 << 16):
+            self._rest += piece
+        *whole, self._rest = self._rest.split(b"\n")
+        said += [line.decode() for line in whole]
+        self._child.stdout.close()
+        assert self._child.wait() == code
+        return said
+
+    def ends_within(self, seconds: float) -> bool:
+        try:
+            self._child.wait(seconds)
+        except TimeoutExpired:
+            return False
+        return True
+
+
+def assert_exactly_once(spool: Path, table: Path, acknowledged: list[str], kills: int) -> None:
+    """Hand over what is left, then compare: no row twice, none of an acknowledged record missing, none of another source."""
+    log = DeltaLog(table, SHAPES)
+    hand_over(spool, log)
+    assert (segments(spool), corrupt_segments(spool)) == ([], [])
+    found: Counter[tuple[str, int]] = Counter()
+    for model in SHAPES:
+        rows = log.read(model, columns=["request_id", "row"])
+        found.update(zip(rows["request_id"].to_pylist(), rows["row"].to_pylist(), strict=True))
+    assert [row for row, count in found.items() if count > 1] == [], "rows that are there twice"
+    expected = {(request_id, row) for request_id in acknowledged for row in range(1 + int(request_id.rpartition("-")[2]) % 4)}
+    assert expected - set(found) == set(), "rows that were acknowledged and are not there"
+    # A record may be written and its writer killed before it could say so: one a thread and kill, and whole.
+    unsaid = {request_id for request_id, _ in set(found) - expected}
+    assert len(unsaid) <= 2 * kills
+    assert all((request_id, row) in found for request_id in unsaid for row in range(1 + int(request_id.rpartition("-")[2]) % 4))
+
+
+@pytest.mark.row("L1")
+def test_nothing_is_lost_or_doubled_over_36_kills_of_writers_and_committer_under_load(tmp_path: Path) -> None:
+    chance = random.Random(20240501)
+    spool, table = tmp_path / "spool", tmp_path / "log"
+    acknowledged: list[str] = []
+    started = 0
+
+    def start(role: str) -> Process:
+        nonlocal started
+        started += 1
+        process = Process("commit", spool, table, "never") if role == "committer" else Process("write", spool, f"{role}{started}")
+        watch.register(process.output, selectors.EVENT_READ, role)
+        return process
+
+    with selectors.DefaultSelector() as watch:
+        running = {role: start(role) for role in ("left", "right", "committer")}
+        for _ in range(36):
+            victim = chance.choice(["left", "right", "committer", "committer"])
+            patience = chance.randrange(1, 8) if victim == "committer" else chance.randrange(1, 2 * BATCH)
+            for role, process in running.items():
+                process.feed(1 if role == "committer" else 3)
+            while patience > 0:
+                for key, _ in watch.select():
+                    said = running[key.data].lines()
+                    if key.data == "committer":
+                        running["committer"].feed(said.count("done"))  # it never rests
+                    if key.data != "committer":
+                        acknowledged += said
+                    if key.data == victim:
+                        patience -= len(said)
+            watch.unregister(running[victim].output)
+            said = running[victim].kill()
+            acknowledged += said if victim != "committer" else []
+            running[victim] = start(victim)
+        for role, process in running.items():
+            watch.unregister(process.output)
+            acknowledged += process.kill() if role != "committer" else process.kill()[:0]
+    assert len(acknowledged) > 1000
+    assert_exactly_once(spool, table, acknowledged, kills=38)
+
+
+@pytest.mark.row("L1")
+@pytest.mark.parametrize("point", POINTS)
+def test_a_committer_that_dies_at_this_point_again_and_again_loses_and_doubles_nothing(tmp_path: Path, point: str) -> None:
+    spool, table = tmp_path / "spool", tmp_path / "log"
+    acknowledged: list[str] = []
+    for number in range(2):
+        writer = Process("write", spool, f"writer{number}")
+        committer = Process("commit", spool, table, point)  # both start at once, to save the time of one
+        writer.feed(4)
+        acknowledged += writer.drain(0)
+        committer.feed(1)
+        assert "done" not in committer.drain(-signal.SIGKILL)
+    assert len(acknowledged) == 2 * 4 * BATCH
+    assert_exactly_once(spool, table, acknowledged, kills=0)
+
+
+@pytest.mark.row("L1")
+def test_a_committer_that_dies_at_any_moment_of_a_transaction_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    spool, table = tmp_path / "spool", tmp_path / "log"
+    acknowledged: list[str] = []
+    for number in range(5):
+        writer = Process("write", spool, f"writer{number}")
+        committer = Process("commit", spool, table, "never")
+        writer.feed(4)
+        acknowledged += writer.drain(0)
+        committer.feed(1)
+        assert committer.lines() == ["append"]
+        committer.ends_within(chance.uniform(0, 0.03))
+        committer.kill()
+    assert_exactly_once(spool, table, acknowledged, kills=0)
