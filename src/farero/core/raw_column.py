@@ -64,7 +64,7 @@ def look_at(array: NDArray[Any]) -> Cells:
     """
     kind: RawKind | None = None
     if array.dtype.kind in "fiu":
-        kind = "empty" if array.dtype.kind == "f" and bool(np.isnan(array).all()) else "number"
+        kind = "empty" if array.dtype.kind == "f" and _all_nan(array) else "number"
     elif array.dtype.kind == "b":
         kind = "flag"
     elif array.dtype.kind in "Mm":
@@ -89,6 +89,10 @@ def read(cells: Cells, kind: RawKind) -> RawColumn:
         return _as_levels(cells, kind)
     rows = len(cells.array)
     return RawColumn(kind=kind, rows=rows, values=np.zeros(0), missing=rows if kind == "empty" else 0)
+
+
+def _all_nan(array: NDArray[Any]) -> bool:
+    return not len(array) or (bool(np.isnan(array[0])) and bool(np.isnan(array).all()))  # the first cell settles nearly every column
 
 
 def _kind_of(sample: list[object]) -> RawKind:
