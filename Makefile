@@ -18,7 +18,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 .PHONY: demo
-demo: $(STAMP) ## the whole story on real data (EXAMPLE=bikes|flights, FAST=1 ends without a server)
+demo: $(STAMP) ## the whole story on real data (EXAMPLE=bikes|flights|energy, FAST=1 ends without a server)
 	@$(BIN)/farero demo --example $(EXAMPLE) $(if $(FAST),--fast)
 
 .PHONY: test

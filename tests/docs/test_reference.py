@@ -74,6 +74,20 @@ def test_every_setting_is_documented() -> None:
     assert sorted(key for key in config.KEYS if f"`{key}`" not in text) == []
 
 
+def test_every_route_is_documented() -> None:
+    text = page("rest")
+    found = re.findall(r'@api\.(get|post|put|delete|patch)\(\s*"([^"]+)"', (ROOT / "src" / "farero" / "rest" / "api.py").read_text())
+    assert len(found) >= 15
+    assert sorted(f"{verb.upper()} {route}" for verb, route in found if f"`{verb.upper()} {route}`" not in text) == []
+
+
+def test_every_documented_route_exists() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "src" / "farero" / "rest").glob("*.py"))
+    named = {match for path in PAGES for match in re.findall(r"`(?:GET|POST|PUT|DELETE) (/[^`?]*)`", path.read_text())}
+    by_hand = {"/predict", "/v1/models/{model}/predict", "/openapi.json"}  # bare ASGI, and FastAPI's own
+    assert sorted(route for route in named - by_hand if f'"{route}"' not in sources) == []
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_every_step_has_its_page_its_code_and_its_tests_under_one_word(step: str) -> None:
     assert (ROOT / "docs" / "steps" / f"{step}.md").read_text().startswith(f"# {step}\n")
