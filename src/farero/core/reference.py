@@ -96,7 +96,7 @@ def build_reference(
     Args:
         schema: declares the features.
         columns: n checked rows by feature name.
-        outputs: the model's answers to them, for prediction drift. None = not watched.
+        outputs: the model's answers to them, or to other rows that it was not trained on, for prediction drift. None = not watched.
         window_index: (n,) which window each row falls into, any whole numbers; tells how much windows differ of themselves (a weekend is no
             drift). None = unknown, and taken as not at all.
 
@@ -109,8 +109,9 @@ def build_reference(
     prediction = None
     if outputs is not None:
         kind, levels, values = prediction_column(outputs)
-        prediction = _column_reference(PREDICTION, kind, levels, values, windows)
-        rows = len(values)
+        # Answers to rows held out of the training are fewer than the rows; which window each falls into is not known then.
+        prediction = _column_reference(PREDICTION, kind, levels, values, windows if len(values) == rows else _Windows.of(None))
+        rows = rows or len(values)
     every = (*made, prediction) if prediction else made
     return Reference(
         rows=rows,

@@ -12,7 +12,7 @@ from farero.errors import IllegalMove, VersionNotFound
 from farero.ports import Clock, Message
 from farero.serving.pool import Pool
 from farero.store import outbox, versions
-from farero.store.database import Store
+from farero.store.database import Connection, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class Promote:
             )
         return self.to_production(chosen, by=by, because=because)
 
-    def _announce(self, conn: versions.Connection, event: str, severity: Severity, title: str, text: str) -> None:
+    def _announce(self, conn: Connection, event: str, severity: Severity, title: str, text: str) -> None:
         at = self.clock.now()
         for channel, least in self.channels.items():
             if SEVERITIES.index(severity) >= SEVERITIES.index(least):
