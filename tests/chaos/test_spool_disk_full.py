@@ -75,7 +75,8 @@ write(range(3_000, 3_010))
 spool.close()
 handed += hand_over(folder / "spool", log).rows
 stored = [int(each[2:]) for each in log.read("churn")["request_id"].to_pylist()]
-print(json.dumps(dict(acknowledged=acknowledged, refused=refused, kept=kept, torn=torn, failed=failed, waiting=waiting, stored=stored, handed=handed)))
+names = ("acknowledged", "refused", "kept", "torn", "failed", "waiting", "stored", "handed")
+print(json.dumps({name: globals()[name] for name in names}))
 """
 
 
@@ -109,16 +110,8 @@ def test_where_files_may_not_grow_nothing_acknowledged_is_lost(tmp_path: Path) -
 
 @pytest.mark.row("L1")
 def test_on_a_full_disk_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
-    mounting = [
-        "unshare",
-        "--user",
-        "--map-root-user",
-        "--mount",
-        "sh",
-        "-c",
-        'mount -t tmpfs -o size=512k tmpfs "$0" && exec "$@"',
-        str(tmp_path),
-    ]
+    mount = 'mount -t tmpfs -o size=512k tmpfs "$0" && exec "$@"'
+    mounting = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(tmp_path)]
     try:
         tried = subprocess.run([*mounting, "true"], capture_output=True, check=False)
     except FileNotFoundError:
