@@ -96,16 +96,19 @@ def nurse(requests: socket.socket) -> None:
             continue
         child = os.fork()
         if child == 0:
+            code = 1
             try:
                 for target, file in enumerate(files):
                     os.dup2(file, target)
                     os.close(file)
                 requests.close()
                 work(role, arguments)
-                os._exit(0)
-            except BaseException:  # whatever it is, this process must not become a second nurse
+                code = 0
+            except Exception:
                 traceback.print_exc()
-                os._exit(1)
+                raise
+            finally:  # whatever happened, this process must not become a second nurse
+                os._exit(code)
         for file in files:
             os.close(file)
         requests.sendall(str(child).encode())
