@@ -8,6 +8,7 @@ import inspect
 import json
 import re
 import sys
+import sysconfig
 import traceback
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -19,6 +20,9 @@ from farero.core.schema import Fault
 from farero.errors import ConfigInvalid
 from farero.project import stand_in
 from farero.project.declare import Project
+
+# Thousands of loaded files lie here; resolving each of them would take longer than many a training.
+_LIBRARIES = tuple(f"{sysconfig.get_paths()[kind]}/" for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
 def recipe(root: Path, reference: str) -> Mapping[str, str]:
@@ -89,7 +93,9 @@ def own_modules(recipe: Mapping[str, str]) -> list[ModuleType]:
     inside = []
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and module.__name__ != "__main__" and Path(file).resolve().is_relative_to(root):
+        if not isinstance(file, str) or module.__name__ == "__main__" or file.startswith(_LIBRARIES):
+            continue
+        if Path(file).resolve().is_relative_to(root):
             parts = Path(file).resolve().relative_to(root).parts
             if "site-packages" not in parts and module.__name__.split(".")[0] != "farero":
                 inside.append(module)
