@@ -1,7 +1,8 @@
 """Bikes: how many bicycles will be rented in this hour?"""
 
-import farero as fa
 from sklearn.ensemble import HistGradientBoostingRegressor
+
+import farero as fa
 
 
 class Hour(fa.Features):
@@ -19,7 +20,7 @@ class Hour(fa.Features):
 
 
 def train(data: fa.TrainingSet) -> fa.Regressor:
-    model: fa.Regressor = HistGradientBoostingRegressor(max_iter=120, early_stopping=False, random_state=data.seed).fit(data.X, data.y)
+    model: fa.Regressor = HistGradientBoostingRegressor(max_iter=120, random_state=data.seed).fit(data.X, data.y)
     return model
 
 

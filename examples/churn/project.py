@@ -1,7 +1,8 @@
 """Churn: will this telephone customer leave? The company is fictional, the table is IBM's well-known sample."""
 
-import farero as fa
 from sklearn.ensemble import HistGradientBoostingClassifier
+
+import farero as fa
 
 
 class Customer(fa.Features):
@@ -28,7 +29,7 @@ class Customer(fa.Features):
 
 def train(data: fa.TrainingSet) -> fa.Classifier:
     model = HistGradientBoostingClassifier(
-        max_iter=60, learning_rate=0.05, max_leaf_nodes=15, early_stopping=False, categorical_features="from_dtype", random_state=data.seed
+        max_iter=60, learning_rate=0.05, max_leaf_nodes=15, categorical_features="from_dtype", random_state=data.seed
     )
     fitted: fa.Classifier = model.fit(data.X, data.y)
     return fitted

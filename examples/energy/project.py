@@ -1,7 +1,8 @@
 """Energy: what share of a country's energy is renewable, from its year, people, wealth and consumption?"""
 
-import farero as fa
 from sklearn.ensemble import HistGradientBoostingRegressor
+
+import farero as fa
 
 
 class CountryYear(fa.Features):
@@ -12,7 +13,7 @@ class CountryYear(fa.Features):
 
 
 def train(data: fa.TrainingSet) -> fa.Regressor:
-    model = HistGradientBoostingRegressor(max_iter=100, min_samples_leaf=10, early_stopping=False, random_state=data.seed)
+    model = HistGradientBoostingRegressor(max_iter=100, min_samples_leaf=10, random_state=data.seed)
     fitted: fa.Regressor = model.fit(data.X, data.y)
     return fitted
 

@@ -1,7 +1,8 @@
 """Flights: will this flight from New York arrive more than 15 minutes late? Only what is known before departure is used."""
 
-import farero as fa
 from sklearn.ensemble import HistGradientBoostingClassifier
+
+import farero as fa
 
 CARRIERS = "9E AA AS B6 DL EV F9 FL HA MQ OO UA US VX WN YV".split()
 AIRPORTS = (
@@ -23,9 +24,7 @@ class Flight(fa.Features):
 
 
 def train(data: fa.TrainingSet) -> fa.Classifier:
-    model = HistGradientBoostingClassifier(
-        max_iter=60, early_stopping=False, min_samples_leaf=100, categorical_features="from_dtype", random_state=data.seed
-    )
+    model = HistGradientBoostingClassifier(max_iter=60, min_samples_leaf=100, categorical_features="from_dtype", random_state=data.seed)
     fitted: fa.Classifier = model.fit(data.X, data.y)
     return fitted
 

@@ -50,7 +50,7 @@ class Misfit(NamedTuple):
 
 
 Encoded: TypeAlias = float | int | str | None
-"""number: float, NaN = missing · choice: index of the level, or a code · flag: 0, 1 or a code · date: microseconds since 1970 · personal: text."""
+"""number: float or NaN · choice: index of the level, or a code · flag: 0, 1 or a code · date: microseconds since 1970 · personal: text."""
 
 
 def read(field: Field, value: object) -> Encoded | Misfit:

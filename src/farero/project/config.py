@@ -82,7 +82,7 @@ class LogSettings:
     """[log]"""
 
     handover_s: float = field(
-        default=2.0, metadata=_about("How often recorded predictions are handed over to the Delta table [s].", least=0.1)
+        default=2.0, metadata=_about("Pause between two hand-overs of recorded predictions to the Delta table [s].", least=0.1)
     )
 
 
@@ -288,8 +288,8 @@ class _Reader:
         return kind(**values) if len(self.faults) == before else None
 
     def _value(self, key: str, setting: Field[Any], hint: Any, given: Any) -> Any:
-        options = get_args(hint) if type(hint) is not type else (hint,)
-        if hint not in (str, int, float) and all(isinstance(option, str) for option in options):
+        options: tuple[Any, ...] = get_args(hint) or (hint,)
+        if all(isinstance(option, str) for option in options):
             if given not in options:
                 near = get_close_matches(str(given), options, n=1)
                 remedy = f"did you mean {near[0]!r}?" if near else f"write one of {', '.join(options)}"

@@ -415,7 +415,10 @@ class Project:
     @property
     def metric(self) -> MetricName:
         """The metric that the model is judged by."""
-        return next((monitor.metric for monitor in self.monitors if isinstance(monitor, Performance)), _DEFAULT_METRIC[self.kind])
+        for monitor in self.monitors:
+            if isinstance(monitor, Performance):
+                return monitor.metric
+        return _DEFAULT_METRIC[self.kind]
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -430,7 +433,10 @@ class Project:
     @property
     def drift_rule(self) -> DriftRule:
         """The rule that says whether a window drifted."""
-        return next((monitor.verdict for monitor in self.monitors if isinstance(monitor, Drift)), "guarded")
+        for monitor in self.monitors:
+            if isinstance(monitor, Drift):
+                return monitor.verdict
+        return "guarded"
 
     @property
     def max_missing(self) -> float | None:
@@ -440,9 +446,10 @@ class Project:
     @property
     def floors(self) -> tuple[tuple[MetricName, float], ...]:
         """Each metric with a limit: the least where more is better, the largest for errors."""
-        limits = [
-            (monitor.metric, monitor.max if monitor.metric in LOWER_IS_BETTER else monitor.min)
-            for monitor in self.monitors
-            if isinstance(monitor, Performance)
-        ]
-        return tuple((metric, limit) for metric, limit in limits if limit is not None)
+        limits: list[tuple[MetricName, float]] = []
+        for monitor in self.monitors:
+            if isinstance(monitor, Performance):
+                limit = monitor.max if monitor.metric in LOWER_IS_BETTER else monitor.min
+                if limit is not None:
+                    limits.append((monitor.metric, limit))
+        return tuple(limits)

@@ -46,8 +46,8 @@ EXAMPLES: Mapping[str, Example] = {
     example.name: example
     for example in (
         Example(
-            name="bikes", title="Bike rentals per hour", data="hours.parquet", time="ts", label="cnt", window="1w", train_until="2011-07-01",
-            source="UCI Machine Learning Repository 275, Fanaee-T (2013)", licence="CC BY 4.0",
+            name="bikes", title="Bike rentals per hour", data="hours.parquet", time="ts", label="cnt", window="1w",
+            train_until="2011-07-01", source="UCI Machine Learning Repository 275, Fanaee-T (2013)", licence="CC BY 4.0",
         ),
         Example(
             name="flights", title="Late flights from New York", data="flights.parquet", time="time_hour", label="late", window="1d",

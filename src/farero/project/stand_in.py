@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from farero.project import declare
+from farero.project.threads import limited
 
 
 def build(plan: Mapping[str, Any]) -> declare.Project:
@@ -27,9 +28,9 @@ def train_classifier(data: declare.TrainingSet) -> declare.Classifier:
     """Gradient boosting that takes missing values and categories as they are."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    model: declare.Classifier = HistGradientBoostingClassifier(
-        max_iter=60, learning_rate=0.1, early_stopping=False, categorical_features="from_dtype", random_state=data.seed
-    ).fit(data.X.drop(columns=_dates(data)), data.y)
+    boosting = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.1, categorical_features="from_dtype", random_state=data.seed)
+    with limited(data.X.size):  # again: the library is loaded by now
+        model: declare.Classifier = boosting.fit(data.X.drop(columns=_dates(data)), data.y)
     return _WithoutDates(model, _dates(data)) if _dates(data) else model
 
 
@@ -37,9 +38,9 @@ def train_regressor(data: declare.TrainingSet) -> declare.Regressor:
     """Gradient boosting that takes missing values and categories as they are."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    model: declare.Regressor = HistGradientBoostingRegressor(
-        max_iter=60, learning_rate=0.1, early_stopping=False, categorical_features="from_dtype", random_state=data.seed
-    ).fit(data.X.drop(columns=_dates(data)), data.y)
+    boosting = HistGradientBoostingRegressor(max_iter=60, learning_rate=0.1, categorical_features="from_dtype", random_state=data.seed)
+    with limited(data.X.size):
+        model: declare.Regressor = boosting.fit(data.X.drop(columns=_dates(data)), data.y)
     return _WithoutDates(model, _dates(data)) if _dates(data) else model
 
 

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pa_parquet
 from numpy.typing import NDArray
 
 from farero.core.schema import Fault
@@ -40,7 +40,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, typed: bool 
     ending = path.suffix.lower()
     try:
         if ending in (".parquet", ".pq"):
-            table = pa.parquet.read_table(path, columns=_present(path, columns))
+            table = pa_parquet.read_table(path, columns=_present(path, columns))
         elif ending in (".jsonl", ".ndjson", ".json"):
             with path.open("rb") as file:
                 return _only(read_lines(file, name=path.name), columns)
@@ -103,9 +103,8 @@ def parse_times(values: Sequence[object] | NDArray[Any], *, name: str) -> NDArra
             moment = None
         times[at] = "NaT" if moment is None else moment
     if faults:
-        raise BadInput(
-            f"{len(faults)} of {len(array)} values of {name} are no times.", faults=faults[:_LISTED], hint="Write times like 2024-05-01T13:00:00Z."
-        )  # fmt: skip
+        message = f"{len(faults)} of {len(array)} values of {name} are no times."
+        raise BadInput(message, faults=faults[:_LISTED], hint="Write times like 2024-05-01T13:00:00Z.")
     return times
 
 
@@ -134,7 +133,7 @@ def _moment(value: object) -> datetime | str | None:
 
 
 def _present(path: Path, columns: Sequence[str] | None) -> list[str] | None:
-    names = pa.parquet.read_schema(path).names
+    names = pa_parquet.read_schema(path).names
     _refuse_doubles(path.name, names)
     return None if columns is None else [name for name in names if name in set(columns)]
 
@@ -142,16 +141,16 @@ def _present(path: Path, columns: Sequence[str] | None) -> list[str] | None:
 def _read_csv(path: Path, columns: Sequence[str] | None, *, typed: bool) -> pa.Table:
     names = _header(path)
     kept = names if columns is None else [name for name in names if name in set(columns)]
-    convert = pa.csv.ConvertOptions(
+    convert = pa_csv.ConvertOptions(
         include_columns=kept,
         column_types=None if typed else dict.fromkeys(names, pa.string()),
         strings_can_be_null=True,
         null_values=None if typed else [""],
     )
-    read = pa.csv.ReadOptions(block_size=8 << 20)
+    read = pa_csv.ReadOptions(block_size=8 << 20)
     try:
-        table = pa.csv.read_csv(
-            path, read_options=read, parse_options=pa.csv.ParseOptions(newlines_in_values=True), convert_options=convert
+        table = pa_csv.read_csv(
+            path, read_options=read, parse_options=pa_csv.ParseOptions(newlines_in_values=True), convert_options=convert
         )
     except pa.ArrowInvalid as error:
         raise _broken_csv(path, error) from error
@@ -212,14 +211,17 @@ def _first_uneven(path: Path) -> list[Fault]:
 
 
 def _not_utf8(path: Path) -> BadInput:
-    number = 1
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                break
-    return BadInput(f"{path.name}:{number} is not UTF-8 text.", hint="Save the file as UTF-8: iconv -f latin1 -t utf-8 FILE.")
+        broken = next((number for number, line in enumerate(file, 1) if not _is_utf8(line)), 1)
+    return BadInput(f"{path.name}:{broken} is not UTF-8 text.", hint="Save the file as UTF-8: iconv -f latin1 -t utf-8 FILE.")
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refuse_doubles(name: str, names: Sequence[str]) -> None:

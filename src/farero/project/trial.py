@@ -28,6 +28,7 @@ from farero.errors import ConfigInvalid, TrainFailed
 from farero.project import source
 from farero.project.declare import Project, TrainingSet
 from farero.project.frame import frame, series
+from farero.project.threads import limited
 
 TRIAL_ROWS = 200
 TRIAL_TIMEOUT_S = 120.0
@@ -56,7 +57,8 @@ def train_job(folder: Path) -> None:
     data = TrainingSet(
         X=frame(schema, columns), y=series(label, labels), seed=int(spec["seed"]), until=datetime.fromisoformat(spec["until"])
     )  # fmt: skip
-    model = project.train(data)
+    with limited(data.X.size):
+        model = project.train(data)
     check_model(model, label, frame(schema, {name: values[:_ASKED] for name, values in columns.items()}))
     (folder / "model.pkl").write_bytes(_pickled(model, spec["recipe"]))
     (folder / "result.json").write_text(
