@@ -169,8 +169,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "guarded": Rule(
             reason=_guarded,
             share=0.0,
-            false_alarm_rate="0 false alarms per model-year of independent rows and where days differ as the reference's own did, 0.2 where days "
-            "hang together; seasons longer than the reference count as drift",
+            false_alarm_rate="0 false alarms per model-year of independent rows and where days differ as the reference's own did, 0.2 "
+            "where days hang together; seasons longer than the reference count as drift",
         ),
         "bonferroni": Rule(
             reason=_bonferroni,
@@ -190,8 +190,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "psi": Rule(
             reason=_psi,
             share=0.0,
-            false_alarm_rate="0 false alarms per model-year of independent rows, 0 to 35 where days differ of themselves, 15 to 85 where they "
-            "hang together: the fewer rows a day, the more",
+            false_alarm_rate="0 false alarms per model-year of independent rows, 0 to 35 where days differ of themselves, 15 to 85 where "
+            "they hang together: the fewer rows a day, the more",
         ),
     }
 )
