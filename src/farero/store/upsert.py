@@ -23,4 +23,6 @@ def upsert(conn: Connection, table: Table, row: Mapping[str, object], *, replace
 def insert_once(conn: Connection, table: Table, row: Mapping[str, object]) -> bool:
     """Insert the row unless one with its key is there; whether it was inserted."""
     insert = (sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert)(table)
-    return conn.execute(insert.values(dict(row)).on_conflict_do_nothing()).rowcount == 1
+    # Not by rowcount: an insert does not report it on every driver.
+    key = next(iter(table.primary_key))
+    return conn.execute(insert.values(dict(row)).on_conflict_do_nothing().returning(key)).first() is not None

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from tests.unit.store.values import incident, observation
 
 from farero.core.incident import Incident
 from farero.core.observation import Observation
 from farero.errors import Corrupt
 from farero.store.codec import decode, encode
-from tests.unit.store.values import incident, observation
 
 
 def test_values_with_times_and_infinities_come_back_equal() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from tests.unit.store.values import version
 
 from farero.errors import ConfigInvalid, Conflict, Corrupt, FareroError, StoreUnavailable
 from farero.store import meta, versions
 from farero.store.database import Store
-from tests.unit.store.values import version
 
 
 def _open(folder: Path) -> Store:
@@ -98,9 +98,8 @@ def test_a_full_disk_keeps_nothing_of_the_transaction_and_the_store_goes_on(tmp_
     store = _open(tmp_path)
     with store.write() as conn:
         meta.set(conn, "before", "kept")
-    with pytest.raises(StoreUnavailable, match="full") as full, store.write() as conn:
-        conn.execute(text("PRAGMA max_page_count = 1"))  # SQLite then answers as it does on a full disk
-        meta.set(conn, "lost", "x" * 4_000_000)
+    with pytest.raises(StoreUnavailable, match="full") as full:
+        _fill_up(store)
     assert "Make room" in str(full.value)
     with store.write() as conn:
         conn.execute(text("PRAGMA max_page_count = 1073741823"))
@@ -140,3 +139,9 @@ def test_our_own_errors_pass_through_unchanged() -> None:
         versions.get(conn, "churn", "1.0.0")
     assert raised.value.code == "version-not-found"
     store.close()
+
+
+def _fill_up(store: Store) -> None:
+    with store.write() as conn:
+        conn.execute(text("PRAGMA max_page_count = 1"))  # SQLite then answers as it does on a full disk
+        meta.set(conn, "lost", "x" * 4_000_000)

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.store.values import day, decision
 
 from farero.core.gate import Verdict
 from farero.store import decisions
 from farero.store.database import Store
-from tests.unit.store.values import day, decision
 
 VERDICT = Verdict(
     accepted=True,

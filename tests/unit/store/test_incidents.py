@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.unit.store.values import DAY, T0, incident
 
 from farero.errors import IncidentNotFound
 from farero.store import incidents
 from farero.store.database import Store
-from tests.unit.store.values import DAY, T0, incident
 
 
 @pytest.mark.row("A4")

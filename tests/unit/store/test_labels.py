@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.unit.store.values import DAY, T0, label
 
 from farero.core.label import LabelRow
 from farero.store import labels
 from farero.store.database import Store
-from tests.unit.store.values import DAY, T0, label
 
 HOUR = timedelta(hours=1)
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+from tests.unit.store.values import day, observation
 
 from farero.store import observations
 from farero.store.database import Store
-from tests.unit.store.values import day, observation
 
 
 def test_an_observation_is_read_back_as_it_was_stored_infinities_included(store: Store) -> None:

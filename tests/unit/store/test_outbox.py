@@ -3,10 +3,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from tests.unit.store.values import T0, message
 
+from farero.errors import StaleDecision
 from farero.store import outbox
 from farero.store.database import Store
-from tests.unit.store.values import T0, message
 
 MINUTE = timedelta(minutes=1)
 
@@ -81,8 +82,13 @@ def test_claims_are_oldest_first_and_no_more_than_asked_for(store: Store) -> Non
 
 
 def test_a_message_exists_only_with_what_it_tells(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.write() as conn:
-        outbox.put(conn, "console", message())
-        1 / 0
+    with pytest.raises(StaleDecision):
+        _tell_and_fail(store)
     with store.read() as conn:
         assert outbox.all(conn) == []
+
+
+def _tell_and_fail(store: Store) -> None:
+    with store.write() as conn:
+        outbox.put(conn, "console", message())
+        raise StaleDecision("something later in the same transaction")

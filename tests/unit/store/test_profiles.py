@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from tests.unit.store.values import day
+
 from farero.store import profiles
 from farero.store.database import Store
-from tests.unit.store.values import day
 
 
 def test_a_profile_belongs_to_one_version_and_window(store: Store) -> None:

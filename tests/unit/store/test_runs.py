@@ -3,12 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.unit.store.values import DAY, T0
 
 from farero.core.run import Run
 from farero.errors import NotFound
 from farero.store import runs
 from farero.store.database import Store
-from tests.unit.store.values import DAY, T0
 
 RUN = Run(id="churn-loop/1", model="churn", kind="retrain", started=T0, because="drift")
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.store.values import T0, day
 
 from farero.store import steps
 from farero.store.database import Store
-from tests.unit.store.values import T0, day
 
 
 @pytest.mark.row("R4")

@@ -3,12 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.unit.store.values import T0, move, to_production, version
 
 from farero.core.version import LEGAL_MOVES, State, is_legal
 from farero.errors import Conflict, IllegalMove, StaleDecision, VersionNotFound
 from farero.store import versions
 from farero.store.database import Store
-from tests.unit.store.values import T0, move, to_production, version
 
 
 @pytest.mark.row("R1")
@@ -162,9 +162,8 @@ def test_moving_a_version_that_is_not_there_says_so(store: Store) -> None:
 def test_nothing_of_a_failed_transaction_stays(store: Store) -> None:
     with store.write() as conn:
         to_production(conn, "1.0.0")
-    with pytest.raises(ZeroDivisionError), store.write() as conn:
-        to_production(conn, "1.1.0")
-        1 / 0
+    with pytest.raises(StaleDecision):
+        _promote_and_fail(store)
     with store.read() as conn:
         assert [known.number for known in versions.all(conn, "churn")] == ["1.0.0"]
         assert versions.production_stamp(conn) == {"churn": ("1.0.0", 1)}
@@ -198,3 +197,9 @@ def test_a_deleted_version_is_gone_but_its_number_and_history_are_not(store: Sto
         with pytest.raises(Conflict, match="a number is given once"):
             versions.add(conn, version("1.0.0", origin="a"))
         assert versions.add(conn, version("1.1.0", origin="a")).number == "1.1.0"
+
+
+def _promote_and_fail(store: Store) -> None:
+    with store.write() as conn:
+        to_production(conn, "1.1.0")
+        raise StaleDecision("something later in the same transaction")
