@@ -1,0 +1,1 @@
+"""The web face for people: calm pages drawn on the server."""

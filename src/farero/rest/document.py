@@ -74,7 +74,7 @@ def predict_operation(model: str, schema: Schema, label: LabelSpec, *, short: bo
     return {
         "tags": ["predict"],
         "summary": f"Predict {label.name} with {model}",
-        "description": "One bare row, or `{\"rows\": [...]}`. Every answer is recorded before it leaves.",
+        "description": 'One bare row, or `{"rows": [...]}`. Every answer is recorded before it leaves.',
         "operationId": f"predict_{model}" + ("_short" if short else ""),
         "parameters": [{"name": "X-Request-Id", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 128}}],
         "requestBody": {
