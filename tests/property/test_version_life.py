@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.unit.store.values import T0, version
@@ -102,3 +103,4 @@ class VersionLife(RuleBasedStateMachine):
 
 
 TestVersionLife = VersionLife.TestCase
+TestVersionLife.settings = settings(stateful_step_count=30)

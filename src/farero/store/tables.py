@@ -240,9 +240,9 @@ labels = Table(
     # The later of known_at and received_at: from then on the label can change what is measured.
     Column("usable_at", BigInteger, nullable=False),
     Column("key", Text),
-    Index(None, "model", "predicted_at"),
-    Index(None, "model", "usable_at"),
-    sqlite_with_rowid=False,
+    # Counting known labels of a span, once a window, must not touch the rows themselves.
+    Index(None, "model", "predicted_at", "known_at"),
+    Index(None, "model", "usable_at", "predicted_at"),
 )
 
 # Columns that may be missing hold '' or -1 instead of NULL, so that the same label twice is found by the unique constraint.

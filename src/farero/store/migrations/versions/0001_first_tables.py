@@ -189,10 +189,13 @@ def _labels() -> None:
         sa.Column("usable_at", sa.BigInteger(), nullable=False),
         sa.Column("key", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("model", "request_id", "row", name=op.f("farero_labels_pk")),
-        sqlite_with_rowid=False,
     )
-    op.create_index(op.f("farero_labels_model_predicted_at_ix"), "farero_labels", ["model", "predicted_at"], unique=False)
-    op.create_index(op.f("farero_labels_model_usable_at_ix"), "farero_labels", ["model", "usable_at"], unique=False)
+    op.create_index(
+        op.f("farero_labels_model_predicted_at_known_at_ix"), "farero_labels", ["model", "predicted_at", "known_at"], unique=False
+    )
+    op.create_index(
+        op.f("farero_labels_model_usable_at_predicted_at_ix"), "farero_labels", ["model", "usable_at", "predicted_at"], unique=False
+    )
     op.create_table(
         "farero_waiting_labels",
         sa.Column("id", SERIAL, nullable=False),
