@@ -30,7 +30,8 @@ NAMES = [field.name for field in SCHEMA.fields] + ["id"]
 
 anything = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=6), st.just("2024-05-01T12:00:00+02:00"),
-    st.sampled_from(["red", "green", "round", "NA", "2024-05-01", "1", "true", ""]), st.integers(-5, 100), st.lists(st.integers(), max_size=1),
+    st.sampled_from(["red", "green", "round", "NA", "2024-05-01", "1", "true", ""]), st.integers(-5, 100),
+    st.lists(st.integers(), max_size=1),
 )  # fmt: skip
 fitting = st.fixed_dictionaries(
     {

@@ -31,7 +31,9 @@ def _mypy(path: Path) -> set[int]:
 
 
 def _pyright(path: Path) -> set[int]:
-    done = subprocess.run([sys.executable, "-m", "pyright", "--outputjson", str(path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--outputjson", str(path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode in (0, 1), done.stdout + done.stderr
     found = json.loads(done.stdout)["generalDiagnostics"]
     return {item["range"]["start"]["line"] + 1 for item in found if item["severity"] == "error"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -184,14 +183,10 @@ def _broken_csv(path: Path, error: Exception) -> BadInput:
     text = _first_line(error)
     if "UTF8" in text or "UTF-8" in text:
         return _not_utf8(path)
-    row = re.search(r"Row #(\d+): (Expected \d+ columns, got \d+)", text)
-    if row:
-        fault = Fault(path=f"{path.name}:{row[1]}", code="broken-row", message=f"{row[2][0].lower()}{row[2][1:]}")
-        return BadInput(
-            f"{path.name} is a broken CSV.", faults=[fault], hint="Give every row as many cells as the header; quote cells with commas."
-        )
-    counted = _first_uneven(path)
-    return BadInput(f"{path.name} is a broken CSV: {text}.", faults=counted, hint="Give every row as many cells as the header.")
+    # Arrow's own words repeat the row's cells, which may be personal, and do not say its line.
+    uneven = _first_uneven(path)
+    said = "." if uneven else f": {text}."
+    return BadInput(f"{path.name} is a broken CSV{said}", faults=uneven, hint="Give every row as many cells as the header; quote commas.")
 
 
 def _first_uneven(path: Path) -> list[Fault]:
@@ -203,7 +198,7 @@ def _first_uneven(path: Path) -> list[Fault]:
         for cells in reader:
             if cells and len(cells) != width:
                 found.append(
-                    Fault(path=f"{path.name}:{reader.line_num}", code="broken-row", message=f"has {len(cells)} cells, not {width}")
+                    Fault(path=f"{path.name}:{reader.line_num}", code="broken-row", message=f"has {len(cells)} cells, the header {width}")
                 )
                 if len(found) == _LISTED:
                     break

@@ -38,7 +38,8 @@ def test_what_has_not_arrived_is_nan_and_no_fault(spec: LabelSpec) -> None:
 
 @pytest.mark.row("L5")
 @pytest.mark.parametrize(
-    ("spec", "raw"), [(LATE, 2), (LATE, "maybe"), (LATE, [1]), (CHURN, []), (COUNT, "many"), (COUNT, math.inf), (COUNT, True), (PLAN, "c"), (PLAN, {})]
+    ("spec", "raw"),
+    [(LATE, 2), (LATE, "maybe"), (LATE, [1]), (CHURN, []), (COUNT, "many"), (COUNT, math.inf), (COUNT, True), (PLAN, "c"), (PLAN, {})],
 )
 def test_what_is_no_label_is_named_and_left_out(spec: LabelSpec, raw: object) -> None:
     values, faults = encode_labels(spec, [raw, None])

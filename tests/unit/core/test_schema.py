@@ -20,7 +20,8 @@ SCHEMA = Schema(
     key="customer",
 )
 GOOD = {
-    "tenure": 3, "charge": 9.5, "contract": "yearly", "paperless": True, "since": "2024-05-01T00:00:00Z", "email": "a@b.c", "customer": "c-1",
+    "tenure": 3, "charge": 9.5, "contract": "yearly", "paperless": True, "since": "2024-05-01T00:00:00Z",
+    "email": "a@b.c", "customer": "c-1",
 }  # fmt: skip
 NEW = Schema(fields=(Field(name="plan", kind="choice", levels=("a", "b"), new_levels=True),))
 
@@ -52,7 +53,16 @@ def test_every_fault_of_every_row_is_listed_with_its_path() -> None:
         SCHEMA,
         [
             GOOD,
-            {"tenure": "3", "charge": math.nan, "contract": "weekly", "paperless": 1, "since": "2024", "email": 1, "customer": 1.5, "tenur": 1},
+            {
+                "tenure": "3",
+                "charge": math.nan,
+                "contract": "weekly",
+                "paperless": 1,
+                "since": "2024",
+                "email": 1,
+                "customer": 1.5,
+                "tenur": 1,
+            },
             {},
             5,
             {**GOOD, "tenure": -1},
@@ -199,14 +209,16 @@ def test_the_digest_changes_with_what_rows_are_accepted_and_with_nothing_else() 
 @pytest.mark.row("L4")
 @pytest.mark.parametrize(
     "name",
-    ["email", "E-Mail".replace("-", ""), "email_address", "customerEmail", "phone", "PhoneNumber", "mobile", "name", "first_name", "lastName",
-     "surname", "address", "home_address", "street", "ssn", "national_id", "social_security_no", "card", "card_number", "creditCard", "iban",
-     "passport_no", "phones"],
+    ["email", "E-Mail".replace("-", ""), "email_address", "customerEmail", "phone", "PhoneNumber", "mobile", "name", "first_name",
+     "lastName", "surname", "address", "home_address", "street", "ssn", "national_id", "social_security_no", "card", "card_number",
+     "creditCard", "iban", "passport_no", "phones"],
 )  # fmt: skip
 def test_names_of_personal_data_are_on_the_deny_list(name: str) -> None:
     assert denied_name(name)
 
 
-@pytest.mark.parametrize("name", ["rename", "discard", "tenure", "username_length"[9:], "national", "streetcar", "mnth", "dest", "cardinality", "id"])
+@pytest.mark.parametrize(
+    "name", ["rename", "discard", "tenure", "username_length"[9:], "national", "streetcar", "mnth", "dest", "cardinality", "id"]
+)
 def test_a_part_of_a_word_is_not_on_the_deny_list(name: str) -> None:
     assert not denied_name(name)
