@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from farero.core.health import Check, Health, ModelHealth, Status, worst_status
+from farero.core.health import Health
 from farero.core.incident import Incident
 from farero.core.label import LabelReceipt, LabelRow
 from farero.core.observation import Observation
+from farero.core.performance import METRICS
 from farero.core.policy import PolicyRule
 from farero.core.prediction import Served
+from farero.core.replayed import ReplayResult
 from farero.core.run import Run
-from farero.core.performance import METRICS
 from farero.core.schema import Fault, Rows, check_columns, check_rows
 from farero.core.version import Move, Version
 from farero.core.window import duration_text
@@ -28,22 +29,24 @@ from farero.errors import (
     NotReady,
     SchemaMismatch,
 )
+from farero.flow.health import HealthCheck
 from farero.loop import Loop, Turn
 from farero.replay import history as recorded
 from farero.replay import report, side_by_side
-from farero.core.replayed import ReplayResult
 from farero.serving import stored
 from farero.serving.spool import Spool
-from farero.store import decisions, incidents, meta, observations, outbox, refusals, runs, versions
+from farero.store import decisions, incidents, meta, observations, outbox, runs, versions
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from farero.ports import Clock, PredictionLog
     from farero.project.config import Settings
     from farero.project.declare import Project
     from farero.serving.pool import Pool
+    from farero.store.database import Store
     from farero.store.decisions import StoredDecision
     from farero.store.outbox import Delivery
-    from farero.store.database import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,7 @@ class App:
         self._log = log
         self._pool = pool
         self._spool = spool
+        self._health = HealthCheck(models=tuple(projects), store=store, log=log, pool=pool, spool=spool)
         self._clock = clock
         self._new_id = new_id
         self._hand_over = hand_over
@@ -93,8 +97,6 @@ class App:
         self._stamp: Mapping[str, tuple[str, int]] | None = None
         self._broken: dict[str, str] = {}
         self._answered: dict[str, int] = dict.fromkeys(projects, 0)
-
-    # ── models ──────────────────────────────────────────────────────────
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -118,8 +120,6 @@ class App:
             raise BadInput("This installation has several models.", hint=f"Name one with --model: {', '.join(self.models)}.")
         return self.models[0]
 
-    # ── predict, label ──────────────────────────────────────────────────
-
     def predict(
         self, model: str, rows: Sequence[object], *, request_id: str | None = None, endpoint: str = "predict", prefix: str = "rows"
     ) -> Served:
@@ -134,11 +134,11 @@ class App:
         schema = self.project(model).schema
         checked = check_rows(schema, rows, prefix=prefix)
         if checked.faults:
-            self._count_refusals(model, checked.faults)
+            self._loops[model].predict.refuse(checked.faults, self._clock.now().date())
             raise SchemaMismatch(f"{len(checked.faults)} faults in {len(rows)} rows; nothing was predicted.", faults=checked.faults)
         return self._answer(model, checked.rows, request_id, endpoint)
 
-    def predict_table(self, model: str, table: Mapping[str, Sequence[object]]) -> FilePredicted:
+    def predict_table(self, model: str, table: Mapping[str, NDArray[Any]]) -> FilePredicted:
         """Answer the rows of a table that fit and name the faults of the others."""
         schema = self.project(model).schema
         names = {field.name for field in schema.fields} | ({schema.key} if schema.key else set())
@@ -157,25 +157,11 @@ class App:
         self._answered[model] += rows.count
         return predict.spell(answered)
 
-    def _count_refusals(self, model: str, faults: Sequence[Fault]) -> None:
-        """Refused rows are not stored, only counted by field and reason: a client that changed must show up somewhere."""
-        counts: dict[tuple[str, str], int] = {}
-        for fault in faults:
-            field = fault.path.split("].", 1)[-1]
-            known = field if any(field == declared.name for declared in self.project(model).schema.fields) else "(undeclared)"
-            counts[known, fault.code] = counts.get((known, fault.code), 0) + 1
-        today = self._clock.now().date()
-        with self._store.write() as conn:
-            for (field, code), count in counts.items():
-                refusals.add(conn, model, today, field, code, count)
-
     def label(self, model: str, rows: Sequence[LabelRow], *, prefix: str = "labels") -> LabelReceipt:
         """Take labels; the receipt reports each that was a duplicate, a contradiction, unknown or invalid."""
         self.project(model)
         self._hand_over()  # a label may come right after its prediction, before the worker has handed that over
         return self._loops[model].label.take(rows, prefix=prefix)
-
-    # ── versions ────────────────────────────────────────────────────────
 
     def versions(self, model: str) -> list[Version]:
         """Every version, newest first."""
@@ -237,8 +223,6 @@ class App:
         self._broken.pop(model, None)
         return moved
 
-    # ── train ───────────────────────────────────────────────────────────
-
     def train(self, model: str, data: Path | None, *, time: str | None, until: datetime | None, because: str) -> Version:
         """A new candidate, from a file or from the prediction log and its labels.
 
@@ -264,8 +248,6 @@ class App:
         self.project(model)
         self._hand_over()
         return self._loops[model].force(self._clock.now(), because=because)
-
-    # ── what is known ───────────────────────────────────────────────────
 
     def observations(self, model: str, last: int | None = None) -> list[Observation]:
         """Windows as they were seen, oldest first."""
@@ -309,57 +291,8 @@ class App:
 
     def health(self) -> Health:
         """How the installation is doing: as bad as the worst of its models and parts."""
-        checks = [self._check_store(), self._check_spool()]
-        models = [self._model_health(model) for model in self.models]
-        return Health(
-            status=worst_status([*(model.status for model in models), *(check.status for check in checks)]),
-            version=self._farero_version,
-            uptime_s=(self._clock.now() - self._started).total_seconds(),
-            models=tuple(models),
-            checks=tuple(checks),
-        )
-
-    def _model_health(self, model: str) -> ModelHealth:
-        predictions = self._answered[model]
-        if model in self._broken:
-            return ModelHealth(
-                model=model, status="unhealthy", version=None, loaded=False, engine=None, predictions=predictions, because=self._broken[model]
-            )
-        try:
-            loaded = self._pool.production(model)
-        except NotReady as absent:
-            return ModelHealth(
-                model=model, status="unhealthy", version=None, loaded=False, engine=None, predictions=predictions, because=str(absent)
-            )
-        status: Status = "healthy"
-        because = ""
-        with self._store.read() as conn:
-            grave = [incident for incident in incidents.open(conn, model) if incident.severity in ("high", "critical")]
-        if grave:
-            status, because = "degraded", f"{len(grave)} open incidents: {grave[0].kind}: {grave[0].because}"
-        return ModelHealth(
-            model=model, status=status, version=loaded.version.number, loaded=True, engine=loaded.engine.kind,
-            predictions=self._recorded(model), because=because,
-        )  # fmt: skip
-
-    def _recorded(self, model: str) -> int:
-        span = self._log.span(model)
-        return max(span[2] if span else 0, self._answered[model])
-
-    def _check_store(self) -> Check:
-        try:
-            with self._store.read() as conn:
-                beat = meta.get(conn, "worker.beat")
-        except FareroError as failure:
-            return Check(name="state", status="unhealthy", detail=str(failure))
-        return Check(name="state", status="healthy", detail=f"last turn of the worker {beat}" if beat else "no turn of the worker yet")
-
-    def _check_spool(self) -> Check:
-        waiting = self._spool.backlog_bytes()
-        status: Status = "healthy" if waiting < 256 << 20 else "degraded"
-        return Check(name="log", status=status, detail=f"{waiting} bytes wait to be handed over")
-
-    # ── the loop ────────────────────────────────────────────────────────
+        uptime_s = (self._clock.now() - self._started).total_seconds()
+        return self._health.assess(version=self._farero_version, uptime_s=uptime_s, answered=self._answered, broken=self._broken)
 
     def refresh(self) -> None:
         """Hand recorded rows over where it is time to, and pick up promotions that another process made. Cheap while nothing changed."""
@@ -395,8 +328,6 @@ class App:
             meta.set(conn, "worker.beat", now.isoformat())
         return turns
 
-    # ── replay ──────────────────────────────────────────────────────────
-
     def replay(
         self,
         model: str,
@@ -413,7 +344,7 @@ class App:
         at_once: int = 2,
         progress: side_by_side.ProgressOf = lambda name, share, words: None,
     ) -> ReplayResult:
-        """Live recorded history through the loop under each policy. With `keep`, the first policy's state becomes the installation's own."""
+        """Live recorded history through the loop under each policy. With `keep`, the first one's state becomes the installation's."""
         project = self.project(model)
         size = window or project.window
         history = recorded.read(

@@ -24,9 +24,9 @@ from farero.flow.notify import Notify
 from farero.flow.predict import Predict
 from farero.flow.profile import BuildProfile
 from farero.flow.promote import Promote
-from farero.flow.windows import Windows
 from farero.flow.retrain import Retrain
 from farero.flow.validate import Validate
+from farero.flow.windows import Windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +95,8 @@ class Loop:
             drift_because=drift.because if drift is not None else "",
             drift_share=monitored.drift_share,
             performance=realized.metrics.get(self.decide.metric) if realized else None,
-            baseline=realized.baseline if realized else None,
-            performance_fell=realized is not None and realized.fell,
+            baseline=realized.best if realized else None,
+            performance_fell=realized is not None and realized.fell_from_best,
             at=window.end,
         )
 
@@ -109,10 +109,9 @@ class Loop:
         except TrainFailed as failure:
             self.decide.outcome(window, candidate=None, verdict=None, failed=str(failure))
             return replace(turn, failed=str(failure))
-        production = self.decide.production()
-        if production is not None and production.number == trained.version.number:  # cut off between promotion and its record
-            production = None
-        verdict = self.decide.verdict(window) or self.validate.judge(trained.version, production, trained.heldout)
+        # A verdict that was stored before a cut-off stands: production may have changed hands since.
+        verdict = self.decide.verdict(window) or self.validate.judge(trained.version, self.decide.production(), trained.heldout)
         self.decide.outcome(window, candidate=trained.version.number, verdict=verdict, failed=None)
-        candidate = self.promote.apply(trained.version, verdict, by="farero")
+        version = self.retrain.refit(trained, until=window.end) if verdict.accepted else trained.version
+        candidate = self.promote.apply(version, verdict, by="farero")
         return replace(turn, candidate=candidate, verdict=verdict)

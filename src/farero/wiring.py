@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from uuid import uuid4
 
+from farero import telemetry
 from farero.adapters.child_process import ChildProcess
 from farero.adapters.console_notifier import ConsoleNotifier
 from farero.adapters.delta_log import DeltaLog
@@ -26,6 +27,7 @@ from farero.app import App
 from farero.core.finding import Severity
 from farero.core.performance import METRICS
 from farero.core.policy import PolicyRule
+from farero.core.replayed import PolicyResult
 from farero.flow.alert import Alert
 from farero.flow.decide import Decide
 from farero.flow.label import Label
@@ -46,7 +48,6 @@ from farero.project.infer import infer
 from farero.project.load import Loaded, load
 from farero.replay import Bench, run
 from farero.replay import history as recorded
-from farero.core.replayed import PolicyResult
 from farero.replay.side_by_side import Plan, serve
 from farero.serving.pool import Pool
 from farero.serving.privacy import Protector, log_shape
@@ -90,7 +91,9 @@ def _app(loaded: Loaded, clock: Clock) -> App:
         root=loaded.root,
         settings=settings,
         projects=loaded.projects,
-        loops={model: rooms.loop(model, rule=project.rule, size=project.window, grace=LIVE_GRACE) for model, project in loaded.projects.items()},
+        loops={
+            model: rooms.loop(model, rule=project.rule, size=project.window, grace=LIVE_GRACE) for model, project in loaded.projects.items()
+        },
         store=store,
         log=log,
         pool=pool,
@@ -105,9 +108,7 @@ def _app(loaded: Loaded, clock: Clock) -> App:
 
 def shapes(projects: Mapping[str, Project]) -> Mapping[str, LogShape]:
     """What each model's prediction log holds."""
-    return {
-        model: log_shape(project.schema, text_prediction=project.label_spec.kind == "classes") for model, project in projects.items()
-    }
+    return {model: log_shape(project.schema, text_prediction=project.label_spec.kind == "classes") for model, project in projects.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +132,8 @@ class _Rooms:
         project = self.loaded.projects[model]
         schema, label, train = project.schema, project.label_spec, self.loaded.settings.train
         return Loop(
-            predict=Predict(
-                model=model, label=label, thresholds=project.thresholds, pool=self.pool, spool=self.spool,
-                protector=Protector(self.key, schema),
+            predict=Predict(model=model, schema=schema, store=self.store, label=label, thresholds=project.thresholds, pool=self.pool,
+                spool=self.spool, protector=Protector(self.key, schema),
             ),
             record=Windows(model=model, size=size, grace=grace, store=self.store, log=self.log),
             label=Label(model=model, label=label, store=self.store, log=self.log, clock=self.clock),
@@ -165,7 +165,7 @@ def replay_process() -> None:
 
 
 def _replay(plan: Plan, progress: Callable[[float, str], None]) -> PolicyResult:
-    loaded = load(plan.root) if not plan.inferred else infer(plan.data, time=plan.time, label=plan.label, root=plan.root)
+    loaded = load(plan.root) if not plan.inferred else infer(plan.data, time=plan.time, label=plan.label or "", root=plan.root)
     project = loaded.projects[plan.model]
     with tempfile.TemporaryDirectory(prefix="farero-replay-") as name:
         installed = bench(loaded, plan, Path(name))
@@ -209,7 +209,10 @@ def bench(loaded: Loaded, plan: Plan, folder: Path, *, child: Child | None = Non
 def _hand_over(spool: Spool, folder: Path, log: PredictionLog) -> Callable[[], int]:
     def move() -> int:
         spool.rotate()
-        return hand_over(folder, log).rows
+        moved = hand_over(folder, log)
+        for name in moved.corrupt:
+            telemetry.log("record.corrupt", segment=name, folder=str(folder))
+        return moved.rows
 
     return move
 

@@ -16,7 +16,9 @@ versions_app = typer.Typer(help="The versions of a model.", invoke_without_comma
 
 
 def train(
-    data: Annotated[Path | None, typer.Argument(help="CSV or Parquet with the features and the label; default: the prediction log.")] = None,
+    data: Annotated[
+        Path | None, typer.Argument(help="CSV or Parquet with the features and the label; default: the prediction log.")
+    ] = None,
     time: Annotated[str | None, typer.Option(help="The column that says when each row happened.")] = None,
     until: Annotated[str | None, typer.Option(help="Use nothing later than this time.")] = None,
     promote: Annotated[bool, typer.Option("--promote", help="Put it into production where nothing is in production yet.")] = False,
@@ -50,7 +52,9 @@ def _versions(context: typer.Context) -> None:
 
 
 @versions_app.command("list")
-def list_versions(project: session.ProjectOption = session.HERE, model: output.ModelOption = None, as_json: output.JsonOption = False) -> None:
+def list_versions(
+    project: session.ProjectOption = session.HERE, model: output.ModelOption = None, as_json: output.JsonOption = False
+) -> None:
     """List every version, newest first."""
     with session.opened(project, as_json=as_json) as app:
         name = app.only_model(model)
@@ -83,16 +87,16 @@ def show(
         if as_json:
             output.emit({"version": found, "moves": moves, "files": "verified"})
             return
-        rows = [
-            ["state", found.state],
-            ["files", f"verified, {found.size_bytes} bytes, sha256 {found.digest}"],
-            ["trained", f"{found.trained_rows} rows until {output.text(found.trained_until)}"],
-            ["data fingerprint", found.data_fingerprint],
-            ["git commit", found.git_commit],
-            ["because", found.because],
-            *([f"metric {key}", value] for key, value in found.metrics.items()),
-            *([f"library {key}", value] for key, value in found.environment.items()),
+        rows: list[tuple[str, object]] = [
+            ("state", found.state),
+            ("files", f"verified, {found.size_bytes} bytes, sha256 {found.digest}"),
+            ("trained", f"{found.trained_rows} rows until {output.text(found.trained_until)}"),
+            ("data fingerprint", found.data_fingerprint),
+            ("git commit", found.git_commit),
+            ("because", found.because),
         ]
+        rows += [(f"metric {key}", value) for key, value in found.metrics.items()]
+        rows += [(f"library {key}", value) for key, value in found.environment.items()]
         output.table(f"{name} {version}", ["", ""], rows)
         output.table("Moves", ["when", "from", "to", "by", "because"], [[m.at, m.source, m.target, m.by, m.because] for m in moves])
 

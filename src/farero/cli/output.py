@@ -45,7 +45,9 @@ def _plain(value: object) -> object:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
     """Print a table, or a line that says that there is nothing."""
-    shown = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    shown = Table(
+        title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
     for column in columns:
         shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
@@ -98,5 +100,3 @@ def fail(failure: FareroError, *, as_json: bool) -> typer.Exit:
     console = stderr()
     console.print(f"Error: {failure}", markup=False, style="red")
     return typer.Exit(exit_code(failure))
-
-

@@ -86,7 +86,8 @@ def demo(
         rules = [_rule(app, name, words) for words in ALL_POLICIES]
         with output.progress("Living the history under four policies: farero, never retrain, always retrain, the textbook rule") as move:
             result = app.replay(
-                name, home / chosen.data, time=chosen.time or "", label=chosen.label, train_until=chosen.train_until, rules=rules, keep=True,
+                name, home / chosen.data, time=chosen.time or "", label=chosen.label, train_until=chosen.train_until, rules=rules,
+                keep=True,
                 progress=move,
             )  # fmt: skip
         report = home / "report.html"
@@ -123,7 +124,9 @@ def tell(result: ReplayResult) -> None:
             lines.append((f"{entry.decision.at:%Y-%m-%d}", f"{entry.candidate or 'training'} {fate}: {'; '.join(entry.verdict.because)}"))
     lines.sort(key=lambda line: line[0])
     shown = lines if len(lines) <= 16 else [*lines[:10], ("…", f"{len(lines) - 15} more events"), *lines[-5:]]
-    output.table("What happened under the policy farero", ["", ""], [(day, text if len(text) < 110 else text[:107] + "…") for day, text in shown])
+    output.table(
+        "What happened under the policy farero", ["", ""], [(day, text if len(text) < 110 else text[:107] + "…") for day, text in shown]
+    )
 
 
 def show(result: ReplayResult) -> None:
@@ -138,7 +141,8 @@ def show(result: ReplayResult) -> None:
 
 def _row(policy: PolicyResult, *, higher_is_better: bool) -> list[object]:
     return [
-        policy.name, policy.metric, policy.worst(higher_is_better=higher_is_better), policy.retrainings, policy.promotions, policy.rejections,
+        policy.name, policy.metric, policy.worst(higher_is_better=higher_is_better), policy.retrainings, policy.promotions,
+        policy.rejections,
         sum(window.drift_alarm for window in policy.windows), len(policy.incidents), f"{policy.cpu_s:.1f}",
     ]  # fmt: skip
 

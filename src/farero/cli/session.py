@@ -91,5 +91,3 @@ def moment(text: str | None) -> datetime | None:
     except ValueError:
         raise BadInput(f"{text!r} is not a time.", hint="Write it like 2012-01-31 or 2012-01-31T12:00Z.") from None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-

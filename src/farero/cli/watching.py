@@ -69,7 +69,8 @@ def _show_drift(found: dict[str, object], reference: Path, current: Path) -> Non
     for column in columns if isinstance(columns, list) else []:
         p_value = column["p_value"] if column["p_value"] is not None else column["chi2_p"]
         rows.append(
-            [column["name"], column["kind"], "DRIFT" if column["drift"] else "", column["ks"], p_value, column["psi"], column["psi_reading"],
+            [column["name"], column["kind"], "DRIFT" if column["drift"] else "", column["ks"], p_value, column["psi"],
+             column["psi_reading"],
              column["wasserstein_normalised"], column["jensen_shannon"]]
         )  # fmt: skip
     names = ["column", "kind", "", "KS", "p", "PSI", "reading", "Wasserstein/σ", "JS"]
@@ -89,7 +90,13 @@ def decisions(project: session.ProjectOption = session.HERE, model: output.Model
             output.emit([{"decision": d.decision, "candidate": d.candidate, "verdict": d.verdict} for d in found])
             return
         rows = [
-            [d.decision.at, d.decision.action, "; ".join(d.decision.because), d.candidate, "; ".join(d.verdict.because) if d.verdict else None]
+            [
+                d.decision.at,
+                d.decision.action,
+                "; ".join(d.decision.because),
+                d.candidate,
+                "; ".join(d.verdict.because) if d.verdict else None,
+            ]
             for d in found
         ]
         output.table(f"Decisions about {name}", ["at", "action", "because", "candidate", "verdict"], rows)
@@ -102,7 +109,9 @@ def _incidents(context: typer.Context) -> None:
 
 
 @incidents_app.command("list")
-def list_incidents(project: session.ProjectOption = session.HERE, model: output.ModelOption = None, as_json: output.JsonOption = False) -> None:
+def list_incidents(
+    project: session.ProjectOption = session.HERE, model: output.ModelOption = None, as_json: output.JsonOption = False
+) -> None:
     """List incidents, newest first."""
     with session.opened(project, as_json=as_json) as app:
         found = app.incidents(model)

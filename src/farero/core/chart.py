@@ -66,12 +66,12 @@ def line_chart(
     for time, text in time_ticks(first, last):
         parts.append(f'<text class="tick" x="{x(time):.1f}" y="{height - 10}" text-anchor="middle">{text}</text>')
         parts.append(f'<line class="grid" x1="{x(time):.1f}" x2="{x(time):.1f}" y1="{_TOP + tall}" y2="{_TOP + tall + 4}"/>')
-    for mark in marks:
-        if first <= mark.at <= last:
-            parts.append(
-                f'<g class="mark {mark.css}"><line x1="{x(mark.at):.1f}" x2="{x(mark.at):.1f}" y1="{_TOP}" y2="{_TOP + tall}"/>'
-                f"<title>{escape(mark.title)}</title></g>"
-            )
+    parts.extend(
+        f'<g class="mark {mark.css}"><line x1="{x(mark.at):.1f}" x2="{x(mark.at):.1f}" y1="{_TOP}" y2="{_TOP + tall}"/>'
+        f"<title>{escape(mark.title)}</title></g>"
+        for mark in marks
+        if first <= mark.at <= last
+    )
     for line in series:
         parts.extend(_line(line, x, y))
     parts.append(f'<text class="axis" x="{_LEFT}" y="{_TOP - 2}">{escape(y_label)}</text></svg>')

@@ -30,6 +30,7 @@ class PolicyRule:
         min_rows: least number of labelled rows newer than what production was trained on.
         holdout_share: the newest share of those new rows that judges candidate and production [0-1].
         gated: whether a candidate must win on the held-out rows to be promoted.
+        refit: whether a winner learns from the held-out rows as well before it serves; they are the newest there are.
     """
 
     name: str
@@ -41,6 +42,7 @@ class PolicyRule:
     min_rows: int = 50
     holdout_share: float = 0.3
     gated: bool = True
+    refit: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +52,13 @@ class Evidence:
     Attributes:
         drift_alarm: the drift verdict of this window; `drift_because` in words.
         drift_share: share of features with p < .05 in this window [0-1].
-        performance: metric of the newest labelled rows under the version in production, and its baseline; None while unknown.
+        performance: metric of the newest labelled rows under the version in production; None while unknown.
+        baseline: the best that any version in production was measured at before it served; a model that was retrained in bad
+            times must not make bad times the standard.
         performance_fell: whether that fall is larger than the policy's limit and than chance explains.
         new_labelled: labelled rows newer than what production was trained on.
         last_training: when the last training was started; None = never by the loop.
+        lost: contests lost in a row; each doubles the cool-down, up to `MOST_PATIENCE` times.
     """
 
     window: Window
@@ -68,6 +73,7 @@ class Evidence:
     performance_fell: bool
     new_labelled: int
     last_training: datetime | None
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +87,9 @@ class Decision:
     window: Window
     inputs: Mapping[str, float | str | bool | None] = field(default_factory=dict)
 
+
+MOST_PATIENCE = 8
+"""How many times the cool-down a policy waits at most, when candidate after candidate was no better than production."""
 
 NAMED: Mapping[str, PolicyRule] = {
     "farero": PolicyRule(name="farero"),
@@ -121,8 +130,8 @@ def read_rule(name: str, values: Mapping[str, object]) -> PolicyRule:
             faults.append(f"{key}: {value!r} is no share between 0 and 1")
         elif key == "min_rows" and not (isinstance(value, int) and value >= 1):
             faults.append(f"min_rows: {value!r} is no whole number of at least 1")
-        elif key == "gated" and not isinstance(value, bool):
-            faults.append(f"gated: {value!r} is neither true nor false")
+        elif key in ("gated", "refit") and not isinstance(value, bool):
+            faults.append(f"{key}: {value!r} is neither true nor false")
         else:
             known[key] = value
     if faults:
@@ -163,7 +172,7 @@ def _reasons(evidence: Evidence, rule: PolicyRule) -> tuple[str, ...]:
     reasons: list[str] = []
     if evidence.performance_fell and evidence.performance is not None and evidence.baseline is not None:
         reasons.append(
-            f"{evidence.metric} is {evidence.performance:.4g} on the newest labelled rows, its baseline was {evidence.baseline:.4g}"
+            f"{evidence.metric} is {evidence.performance:.4g} on the newest labelled rows, the best version reached {evidence.baseline:.4g}"
         )
     if evidence.drift_alarm:
         reasons.append(evidence.drift_because)
@@ -176,9 +185,11 @@ def _obstacles(evidence: Evidence, rule: PolicyRule, at: datetime) -> tuple[str,
         obstacles.append(
             f"but only {evidence.new_labelled} labelled rows are newer than what production was trained on, {rule.min_rows} are needed"
         )
-    if evidence.last_training is not None and at - evidence.last_training < rule.cooldown:
+    cooldown = rule.cooldown * min(2**evidence.lost, MOST_PATIENCE)
+    if evidence.last_training is not None and at - evidence.last_training < cooldown:
+        after = f" after {evidence.lost} lost contests" if evidence.lost else ""
         obstacles.append(
-            f"but the last training was on {evidence.last_training:%Y-%m-%d}, inside the cool-down of {duration_text(rule.cooldown)}"
+            f"but the last training was on {evidence.last_training:%Y-%m-%d}, inside the cool-down of {duration_text(cooldown)}{after}"
         )
     return tuple(obstacles)
 
@@ -190,4 +201,4 @@ def _nothing(evidence: Evidence, rule: PolicyRule) -> str:
         return f"{evidence.drift_share:.0%} of the features have p < .05, under the limit of {rule.share:.0%}"
     if evidence.performance is None:
         return "no drift alarm, and too few labels to measure performance"
-    return f"no drift alarm, and {evidence.metric} of {evidence.performance:.4g} is within the limit of its baseline"
+    return f"no drift alarm, and {evidence.metric} of {evidence.performance:.4g} is within the limit of the best version's"

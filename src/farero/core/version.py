@@ -77,6 +77,16 @@ def next_number(existing: list[str], *, schema_changed: bool) -> str:
     return f"{major + 1}.0.0" if schema_changed else f"{major}.{minor + 1}.0"
 
 
+def refit_number(judged: str) -> str:
+    """The number of the version that learnt by the judged one's recipe from the held-out rows as well: the next patch.
+
+    >>> refit_number("1.4.0")
+    '1.4.1'
+    """
+    major, minor, patch = (int(part) for part in judged.split("."))
+    return f"{major}.{minor}.{patch + 1}"
+
+
 def last_good(served: list[str]) -> str | None:
     """The version to roll back to: the one before the present one, not counting those that were rolled back from.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from farero.core.version import Version
 from farero.core.window import Window
 from farero.store import decisions, labels, runs, versions
 from farero.store.database import Store
+from farero.store.decisions import StoredDecision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class Decide:
                 performance_fell=performance_fell,
                 new_labelled=labels.count_known(conn, self.model, since=newer_than, known_by=at),
                 last_training=max(started, default=None),
+                lost=_lost(decisions.all(conn, self.model, last=200)),
             )
             decision = policy.choose(evidence, self.rule, at)
             decisions.add(conn, self.model, decision)
@@ -86,3 +89,9 @@ class Decide:
             verdict = Verdict(accepted=False, metric={"current": None, "candidate": None}, because=(failed,))
         with self.store.write() as conn:
             decisions.set_outcome(conn, self.model, window, candidate, verdict)
+
+
+def _lost(newest_first: Sequence[StoredDecision]) -> int:
+    """Contests lost since the last one that was won."""
+    contests = [entry.verdict.accepted for entry in newest_first if entry.verdict is not None]
+    return next((count for count, accepted in enumerate(contests) if accepted), len(contests))

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from farero.core.label import LabelReceipt, LabelRow, LabelSpec, encode_labels
 from farero.ports import Clock, PredictionLog
-from farero.serving import stored
 from farero.store import labels
 from farero.store.database import Store
 from farero.store.labels import StoredLabel
@@ -48,9 +48,7 @@ class Label:
         bad = {int(fault.path.split("[")[1].split("]")[0]) for fault in faults}
         invalid = [f"{prefix}{fault.path[fault.path.index('[') :]}: {fault.message}" for fault in faults]
         usable = [position for position in range(len(rows)) if position not in bad and not np.isnan(values[position])]
-        invalid += [
-            f"{prefix}[{position}]: the label is missing" for position in range(len(rows)) if position not in bad and position not in set(usable)
-        ]  # fmt: skip
+        invalid += [f"{prefix}[{position}]: the label is missing" for position in sorted(set(range(len(rows))) - bad - set(usable))]
         placed = {found.position: found for found in self._place([(position, rows[position]) for position in usable])}
         now = self.clock.now()
         ready = [position for position in usable if position in placed]
@@ -81,7 +79,9 @@ class Label:
                 f"{_shown(self.label, kept)} that is stored; the stored one stays"
                 for index, kept in result.contradictions
             ),
-            unknown=tuple(f"{prefix}[{position}]: {_nowhere(rows[position])}; kept, in case the prediction appears" for position in unknown),
+            unknown=tuple(
+                f"{prefix}[{position}]: {_nowhere(rows[position])}; kept, in case the prediction appears" for position in unknown
+            ),
             invalid=tuple(invalid),
         )
 
@@ -140,9 +140,8 @@ class Label:
             return []
         moments = [row.time for _, row in rows if row.time is not None]
         # A prediction belongs to the label's time if it was made up to `arrives_within` before it.
-        table = self.log.read(
-            self.model, min(moments) - self.label.arrives_within, max(moments) + timedelta(microseconds=1), ["request_id", "row", "time", "key"]
-        )  # fmt: skip
+        first, last = min(moments) - self.label.arrives_within, max(moments) + timedelta(microseconds=1)
+        table = self.log.read(self.model, first, last, ["request_id", "row", "time", "key"])
         wanted = {row.key for _, row in rows}
         table = table.filter(pc.is_in(table["key"], value_set=_strings(wanted)))
         by_key: dict[str, list[tuple[datetime, str, int]]] = {}
@@ -163,8 +162,8 @@ class Label:
         return found
 
 
-def _strings(values: set[str | None]) -> stored.pa.Array:
-    return stored.pa.array(sorted(value for value in values if value is not None), stored.pa.string())
+def _strings(values: set[str | None]) -> pa.Array:
+    return pa.array(sorted(value for value in values if value is not None), pa.string())
 
 
 def _shown(label: LabelSpec, value: float) -> str:

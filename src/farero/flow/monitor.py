@@ -33,12 +33,18 @@ BEYOND_CHANCE = 2.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Realized:
-    """Performance of one version on the newest labelled rows. `fell` = worse than its baseline by more than the limit and than chance."""
+    """Performance of one version on the newest labelled rows.
+
+    `fell` = worse than its own baseline by more than the limit and than chance; `fell_from_best` = the same beside the best baseline of
+    any version that served, `best`.
+    """
 
     metrics: Mapping[str, float]
     rows: int
     baseline: float | None
     fell: bool
+    best: float | None
+    fell_from_best: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +88,7 @@ class Monitor:
         if self.drift_rule is not None:
             verdict, columns = drift.verdict(self.drift_rule, reference, columns, rows)
         recent = self._labelled_until(window)
-        realized = self._realized(recent, window, version)
+        realized = self._realized(recent, version)
         findings = [
             *_drift_findings(verdict),
             *(quality.check(reference, profile, max_missing=self.max_missing)),
@@ -119,7 +125,7 @@ class Monitor:
             self.schema, self.label, table, request_ids=found.request_ids, rows=found.rows, values=found.values, known_us=found.known_us
         )
 
-    def _realized(self, recent: Labelled, window: Window, version: str) -> Realized | None:
+    def _realized(self, recent: Labelled, version: str) -> Realized | None:
         """The newest windows with labels, back until there are enough rows of the version that answers now."""
         own = recent.where(recent.versions == version)
         if own.count == 0:
@@ -133,20 +139,29 @@ class Monitor:
                 break
         newest = own.where(chosen)
         with self.store.read() as conn:
-            baseline = versions.get(conn, self.model, version)
-        return self._against(newest, baseline)
+            served = {move.number for move in versions.moves(conn, self.model) if move.target == "production"}
+            known = [entry for entry in versions.all(conn, self.model) if entry.number in served and self.metric in entry.metrics]
+        metrics = self._metrics(newest)
+        mine = next((entry for entry in known if entry.number == version), None)
+        best = _best(known, self.metric)
+        return Realized(
+            metrics=metrics,
+            rows=newest.count,
+            baseline=mine.metrics[self.metric] if mine else None,
+            fell=mine is not None and self._fell(newest, metrics, mine),
+            best=best.metrics[self.metric] if best else None,
+            fell_from_best=best is not None and self._fell(newest, metrics, best),
+        )
 
-    def _against(self, rows: Labelled, version: Version) -> Realized:
-        metrics = self._metrics(rows)
-        baseline = version.metrics.get(self.metric)
+    def _fell(self, rows: Labelled, metrics: Mapping[str, float], against: Version) -> bool:
+        """Whether these rows went worse than a version's baseline: by more than the limit, and by more than chance explains."""
         value = metrics.get(self.metric)
-        fell = False
-        if baseline is not None and value is not None and rows.outputs is not None and "loss_mean" in version.metrics:
-            losses = performance.loss(self.label.kind, self.metric, rows.labels, rows.outputs)
-            spread = max(float(np.std(losses)), version.metrics["loss_std"]) / sqrt(rows.count)
-            beyond = (float(np.mean(losses)) - version.metrics["loss_mean"]) / spread if spread > 0 else 0.0
-            fell = performance.is_worse(self.metric, value, baseline, self.performance_drop) and beyond > BEYOND_CHANCE
-        return Realized(metrics=metrics, rows=rows.count, baseline=baseline, fell=fell)
+        if value is None or rows.outputs is None or "loss_mean" not in against.metrics:
+            return False
+        losses = performance.loss(self.label.kind, self.metric, rows.labels, rows.outputs)
+        spread = max(float(np.std(losses)), against.metrics["loss_std"]) / sqrt(rows.count)
+        beyond = (float(np.mean(losses)) - against.metrics["loss_mean"]) / spread if spread > 0 else 0.0
+        return performance.is_worse(self.metric, value, against.metrics[self.metric], self.performance_drop) and beyond > BEYOND_CHANCE
 
     def _performance_findings(self, realized: Realized | None) -> list[Finding]:
         if realized is None:
@@ -157,7 +172,12 @@ class Monitor:
             because = f"{self.metric} is {value:.4g} on {realized.rows} labelled rows, its baseline was {realized.baseline:.4g}"
             found.append(
                 Finding(
-                    kind="PERFORMANCE_DEGRADATION", subject=self.metric, severity="high", value=value, limit=realized.baseline, because=because
+                    kind="PERFORMANCE_DEGRADATION",
+                    subject=self.metric,
+                    severity="high",
+                    value=value,
+                    limit=realized.baseline,
+                    because=because,
                 )
             )
         for floor in self.floors:
@@ -166,7 +186,12 @@ class Monitor:
                 because = f"{floor.metric} is {value:.4g} on {realized.rows} labelled rows, the project's limit is {floor.limit:.4g}"
                 found.append(
                     Finding(
-                        kind="PERFORMANCE_DEGRADATION", subject=floor.metric, severity="high", value=value, limit=floor.limit, because=because
+                        kind="PERFORMANCE_DEGRADATION",
+                        subject=floor.metric,
+                        severity="high",
+                        value=value,
+                        limit=floor.limit,
+                        because=because,
                     )
                 )
         return found
@@ -185,6 +210,13 @@ class Monitor:
         if rows.count == 0 or rows.outputs is None:
             return {}
         return performance.evaluate(self.label.kind, rows.labels, rows.outputs)
+
+
+def _best(known: Sequence[Version], metric: str) -> Version | None:
+    if not known:
+        return None
+    pick = max if performance.METRICS[metric].higher_is_better else min
+    return pick(known, key=lambda version: version.metrics[metric])
 
 
 def _share(columns: Sequence[ColumnDrift]) -> float:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from time import perf_counter_ns
 
 from farero.core.label import LabelSpec
 from farero.core.prediction import Answer, Outputs, Record, Served, Thresholds, risk_level
-from farero.core.schema import Rows
+from farero.core.schema import Fault, Rows, Schema
 from farero.serving.pool import Pool
 from farero.serving.privacy import Protector
 from farero.serving.spool import Spool
+from farero.store import refusals
+from farero.store.database import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +33,13 @@ class Predict:
     """Answers rows of one model with the version in production."""
 
     model: str
+    schema: Schema
     label: LabelSpec
     thresholds: Thresholds
     pool: Pool
     spool: Spool
     protector: Protector
+    store: Store
 
     def answer(self, rows: Rows, *, request_id: str, endpoint: str, at: datetime, times: list[datetime] | None = None) -> Answered:
         """Score the rows, record them, and only then return.
@@ -66,6 +71,16 @@ class Predict:
             )
         )
         return Answered(request_id=request_id, model=self.model, version=loaded.version.number, outputs=outputs)
+
+    def refuse(self, faults: Sequence[Fault], day: date) -> None:
+        """Count refused rows by field and reason. The rows are not stored, but a client that changed must show up somewhere."""
+        declared = {field.name for field in self.schema.fields}
+        counts = Counter(
+            (field if (field := fault.path.split("].", 1)[-1]) in declared else "(undeclared)", fault.code) for fault in faults
+        )
+        with self.store.write() as conn:
+            for (field, code), count in counts.items():
+                refusals.add(conn, self.model, day, field, code, count)
 
     def spell(self, answered: Answered) -> Served:
         """The answer row by row, as faces show it."""

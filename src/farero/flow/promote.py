@@ -107,4 +107,3 @@ class Promote:
                     id=f"{event}/{title}/{at.isoformat()}", event=event, severity=severity, title=title, text=text, model=self.model, at=at
                 )
                 outbox.put(conn, channel, message)
-

@@ -23,7 +23,7 @@ from farero.core.prediction import Outputs
 from farero.core.reference import build_reference
 from farero.core.run import Run
 from farero.core.schema import Schema
-from farero.core.version import Version, next_number
+from farero.core.version import Version, next_number, refit_number
 from farero.core.window import window_at
 from farero.errors import FareroError, TrainFailed
 from farero.ports import Child, Clock, Limits, ModelFiles, PredictionLog
@@ -40,9 +40,10 @@ REFERENCE_ROWS = 200_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """A new version, with the rows kept back to judge it on (None where nothing was kept back)."""
+    """A new version, with all rows known to its training and those of them that were kept back to judge it on (None = none)."""
 
     version: Version
+    rows: Labelled
     heldout: Labelled | None
 
 
@@ -117,11 +118,35 @@ class Retrain:
         rows = self.history(until)
         train, heldout = self._split(rows, production)
         if before is not None:
-            return Trained(version=before, heldout=heldout)
-        if self.rule.look_back is not None:
-            train = train.where(train.times >= stored.moment(until - self.rule.look_back))
+            return Trained(version=before, rows=rows, heldout=heldout)
+        train = self._recent(train, until)
         tags = {"base": production.tags["base"]} if production and "base" in production.tags else {}
-        return self._train(train, heldout, until, origin, because, tags)
+        return self._train(train, heldout, until, origin, because, tags, whole=rows)
+
+    def refit(self, judged: Trained, *, until: datetime) -> Version:
+        """The judged version's recipe, learnt from the held-out rows as well: they are the newest, and change shows in them first.
+
+        Its number is the judged version's next patch and its baseline the judged version's, which those rows measured. Where nothing was
+        held out, or this training fails, the judged version is the one to serve.
+        """
+        if judged.heldout is None or not self.rule.refit:
+            return judged.version
+        origin = f"{judged.version.origin}/refit"
+        with self.store.read() as conn:
+            before = versions.find_by_origin(conn, self.model, origin)
+        if before is not None:
+            return before
+        rows = self._recent(judged.rows, until)
+        because = f"{judged.version.number} and the rows that judged it"
+        try:
+            whole = self._train(rows, None, until, origin, because, judged.version.tags, refit_of=judged)
+        except TrainFailed:
+            return judged.version
+        return whole.version
+
+    def _recent(self, rows: Labelled, until: datetime) -> Labelled:
+        """What of the history the policy wants to learn from."""
+        return rows if self.rule.look_back is None else rows.where(rows.times >= stored.moment(until - self.rule.look_back))
 
     def _split(self, rows: Labelled, production: Version | None) -> tuple[Labelled, Labelled | None]:
         if not self.rule.gated or production is None or production.trained_until is None:
@@ -151,23 +176,25 @@ class Retrain:
         tags: Mapping[str, str],
         *,
         rehearsed: tuple[Mapping[str, float], Outputs | None] = ({}, None),
+        refit_of: Trained | None = None,
+        whole: Labelled | None = None,
     ) -> Trained:
         run = Run(
-            id=f"{self.model}-{origin}", model=self.model, kind="retrain" if origin.startswith("loop/") else "train",
+            id=f"{self.model}-{origin}", model=self.model, kind=_kind(origin),
             started=self.clock.now(), because=because,
         )  # fmt: skip
         with self.store.write() as conn:
             runs.start(conn, run)
         try:
             with tempfile.TemporaryDirectory(prefix="farero-train-") as name:
-                version = self._build(Path(name), train, heldout, until, origin, because, tags, rehearsed)
+                version = self._build(Path(name), train, heldout, until, origin, because, tags, rehearsed, refit_of)
         except FareroError as failure:
             with self.store.write() as conn:
                 runs.finish(conn, run.id, self.clock.now(), "failed", None, str(failure))
             raise
         with self.store.write() as conn:
             runs.finish(conn, run.id, self.clock.now(), "succeeded", version.number, None)
-        return Trained(version=version, heldout=heldout)
+        return Trained(version=version, rows=train if whole is None else whole, heldout=heldout)
 
     def _build(
         self,
@@ -179,14 +206,17 @@ class Retrain:
         because: str,
         tags: Mapping[str, str],
         rehearsed: tuple[Mapping[str, float], Outputs | None],
+        refit_of: Trained | None,
     ) -> Version:
         if train.count == 0:
             raise TrainFailed(f"There is no labelled row of {self.model} known at {until:%Y-%m-%dT%H:%MZ} to train on.")
         fingerprint = self._run_child(folder, train, until)
         metrics, outputs = rehearsed
-        if heldout is not None:
-            outputs = engine.load(folder, self.label, self.schema).predict(heldout.columns, heldout.count)
-            metrics = self._measured(heldout, outputs)
+        unseen = heldout if refit_of is None else refit_of.heldout
+        if unseen is not None:
+            # A refit has seen these rows: the judged version's figures stand for it, its own would flatter.
+            outputs = engine.load(folder, self.label, self.schema).predict(unseen.columns, unseen.count)
+            metrics = self._measured(unseen, outputs) if refit_of is None else refit_of.version.metrics
         (folder / REFERENCE).write_bytes(self._reference(train, outputs))
         write_contract(folder, self.schema, self.label)
         digest = self.files.put(folder)
@@ -198,7 +228,9 @@ class Retrain:
                 conn,
                 Version(
                     model=self.model,
-                    number=next_number([version.number for version in known], schema_changed=changed),
+                    number=refit_number(refit_of.version.number)
+                    if refit_of
+                    else next_number(versions.numbers(conn, self.model), schema_changed=changed),
                     state="candidate",
                     digest=digest,
                     size_bytes=self.files.size(digest),
@@ -242,6 +274,11 @@ class Retrain:
         return build_reference(self.schema, recent.columns, outputs, windows).to_bytes()
 
 
+def _kind(origin: str) -> str:
+    """What a training was for; only those that a decision asked for count against the cool-down."""
+    return "refit" if origin.endswith("/refit") else "retrain" if origin.startswith("loop/") else "train"
+
+
 def _cpu_s(folder: Path) -> str:
     """What the training took [CPU s], as the child measured it."""
     return f"{json.loads((folder / RESULT).read_text(encoding='utf-8'))['cpu_s']:.3f}"
@@ -267,4 +304,3 @@ def _from_table(schema: Schema, table: pa.Table) -> Labelled:
         labels=np.asarray(table["label"].to_numpy(), dtype=np.float64),
         versions=np.asarray([], dtype=np.str_),
     )
-

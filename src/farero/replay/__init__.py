@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from farero.core import performance
 from farero.core.label import LabelRow, LabelSpec
 from farero.core.prediction import Outputs
+from farero.core.replayed import DecisionResult, PolicyResult, WindowResult
 from farero.core.window import Window, window_at
 from farero.loop import Loop, Turn
 from farero.replay.history import History
-from farero.core.replayed import DecisionResult, PolicyResult, WindowResult
 from farero.serving import stored
 from farero.store import decisions, incidents, outbox, runs, versions
 from farero.store.database import Store

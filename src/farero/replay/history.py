@@ -86,7 +86,9 @@ def read(
         )
     times = parse_times(table[time], name=time)
     if np.isnat(times).any():
-        raise BadInput(f"{path.name}: {int(np.isnat(times).sum())} rows have no {time}.", hint="Give every row a time, or remove those rows.")
+        raise BadInput(
+            f"{path.name}: {int(np.isnat(times).sum())} rows have no {time}.", hint="Give every row a time, or remove those rows."
+        )
     order = np.argsort(times, kind="stable")
     ordered: Mapping[str, NDArray[Any]] = {name: np.asarray(values)[order] for name, values in table.items()}
     times = times[order]
@@ -142,7 +144,7 @@ def for_training(path: Path, schema: Schema, label: LabelSpec, *, time: str | No
 
 
 def label_rows(path: Path, label: LabelSpec, *, now: datetime) -> list[LabelRow]:
-    """The labels in a file. Columns: `label` (or the label's own name), and `request_id` with `row`, or `key` with `time`; `known_at` if given.
+    """The labels in a file: `label` (or the label's own name) with `request_id` and `row`, or with `key` and `time`; `known_at` if given.
 
     Raises:
         BadInput: a column is absent, or a time cannot be read.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -14,13 +15,16 @@ from pathlib import Path
 from queue import Queue
 
 from farero.core.policy import PolicyRule
-from farero.errors import FareroError
 from farero.core.replayed import PolicyResult
+from farero.errors import FareroError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that one process needs to replay one policy. `home` = a project folder whose own state the replay writes; None = nothing is kept."""
+    """All that one process needs to replay one policy.
+
+    `home` = a project folder whose own state the replay writes; None = nothing is kept.
+    """
 
     root: Path
     model: str
@@ -47,6 +51,7 @@ def run_all(plans: Sequence[Plan], command: str, *, at_once: int, progress: Prog
     """
     results: dict[int, PolicyResult] = {}
     waiting = list(enumerate(plans))
+    threads = max(1, (os.cpu_count() or 1) // min(at_once, len(plans)))
     running: dict[int, subprocess.Popen[str]] = {}
     events: Queue[tuple[int, str]] = Queue()
     with tempfile.TemporaryDirectory(prefix="farero-replay-") as name:
@@ -55,7 +60,7 @@ def run_all(plans: Sequence[Plan], command: str, *, at_once: int, progress: Prog
             while waiting or running:
                 while waiting and len(running) < at_once:
                     index, plan = waiting.pop(0)
-                    running[index] = _start(index, plan, command, folder, events)
+                    running[index] = _start(index, plan, command, folder, events, threads)
                 index, line = events.get()
                 if line:
                     share, _, words = line.partition(" ")
@@ -76,7 +81,8 @@ def serve(run: Callable[[Plan, Callable[[float, str], None]], PolicyResult]) -> 
     plan: Plan = pickle.loads(source.read_bytes())
 
     def progress(share: float, words: str) -> None:
-        print(f"{share:.4f} {words}", flush=True)
+        sys.stdout.write(f"{share:.4f} {words}\n")
+        sys.stdout.flush()
 
     try:
         outcome: PolicyResult | FareroError = run(plan, progress)
@@ -85,13 +91,16 @@ def serve(run: Callable[[Plan, Callable[[float, str], None]], PolicyResult]) -> 
     target.write_bytes(pickle.dumps(outcome))
 
 
-def _start(index: int, plan: Plan, command: str, folder: Path, events: Queue[tuple[int, str]]) -> subprocess.Popen[str]:
+def _start(index: int, plan: Plan, command: str, folder: Path, events: Queue[tuple[int, str]], threads: int) -> subprocess.Popen[str]:
     source = folder / f"{index}.in"
     source.write_bytes(pickle.dumps(plan))
     errors = (folder / f"{index}.err").open("w")
+    # Policies run beside each other; libraries that spin threads over every core would only get in each other's way.
+    environment = {**dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), str(threads)), **os.environ}
     process = subprocess.Popen(
-        [sys.executable, "-c", command, str(source), str(folder / f"{index}.out")], stdout=subprocess.PIPE, stderr=errors, text=True
-    )
+        [sys.executable, "-c", command, str(source), str(folder / f"{index}.out")], stdout=subprocess.PIPE, stderr=errors, text=True,
+        env=environment,
+    )  # fmt: skip
 
     def listen() -> None:
         if process.stdout is not None:

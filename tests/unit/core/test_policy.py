@@ -22,14 +22,14 @@ QUIET = Evidence(
 def test_nothing_wrong_keeps_the_version_and_says_so() -> None:
     decision = choose(QUIET, PolicyRule(name="farero"), AT)
     assert decision.action == "keep"
-    assert decision.because == ("no drift alarm, and mae of 50 is within the limit of its baseline",)
+    assert decision.because == ("no drift alarm, and mae of 50 is within the limit of the best version's",)
 
 
 @pytest.mark.row("R4")
 def test_a_fall_of_performance_retrains_and_names_both_figures() -> None:
     decision = choose(replace(QUIET, performance=80.0, performance_fell=True), PolicyRule(name="farero"), AT)
     assert decision.action == "retrain"
-    assert decision.because == ("mae is 80 on the newest labelled rows, its baseline was 49",)
+    assert decision.because == ("mae is 80 on the newest labelled rows, the best version reached 49",)
 
 
 @pytest.mark.row("R4")
@@ -45,6 +45,15 @@ def test_the_cooldown_holds_a_training_back_and_both_reasons_are_kept() -> None:
     assert decision.action == "keep"
     assert decision.because == ("temp moved", "but the last training was on 2024-02-28, inside the cool-down of 1w")
     assert choose(replace(evidence, last_training=AT - timedelta(days=7)), PolicyRule(name="farero"), AT).action == "retrain"
+
+
+@pytest.mark.row("R4")
+@pytest.mark.parametrize(("lost", "days"), [(0, 7), (1, 14), (2, 28), (3, 56), (9, 56)])
+def test_every_lost_contest_doubles_the_cooldown_up_to_a_limit(lost: int, days: int) -> None:
+    evidence = replace(QUIET, drift_alarm=True, drift_because="temp moved", lost=lost)
+    waiting = replace(evidence, last_training=AT - timedelta(days=days) + timedelta(minutes=1))
+    assert choose(waiting, PolicyRule(name="farero"), AT).action == "keep"
+    assert choose(replace(evidence, last_training=AT - timedelta(days=days)), PolicyRule(name="farero"), AT).action == "retrain"
 
 
 @pytest.mark.row("R4")
