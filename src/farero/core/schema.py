@@ -243,7 +243,21 @@ def _column(f: Field, values: NDArray[Any] | Sequence[Any], strict: bool) -> tup
         return array, [] if f.missing else _misfits(f, np.isnat(array), [None] * len(array))
     if f.kind == "flag" and kind == "b":
         return np.asarray(values).astype(np.int8), []
-    return _each(f, _objects(values), strict)
+    cells = _objects(values)
+    parsed = _parsed(cells) if f.kind == "number" and not strict else None
+    return _each(f, cells, strict) if parsed is None else _numbers(f, parsed)
+
+
+def _parsed(cells: Sequence[object]) -> NDArray[np.float64] | None:
+    """The numbers that texts spell, NaN for None; None where any cell is something else, to be looked at one by one."""
+    if not cells or not set(map(type, cells)) <= {str, type(None)} or any(cell is not None and "_" in str(cell) for cell in cells):
+        return None
+    try:
+        array = np.array(cells, dtype=object).astype(np.float64)
+    except ValueError:
+        return None
+    gaps = sum(cell is None for cell in cells)
+    return array if int(np.isnan(array).sum()) == gaps else None
 
 
 def _numbers(f: Field, array: NDArray[np.float64]) -> tuple[NDArray[Any], list[tuple[int, Misfit]]]:

@@ -159,6 +159,17 @@ def test_columns_of_a_csv_are_read_as_declared() -> None:
     assert checked.notes == ("column 'noise' is not declared and was ignored",)
 
 
+@pytest.mark.parametrize("odd", ["x", "", "nan", "NAN", "1_0", "inf", "-1", True, 3])
+def test_a_column_of_spelt_numbers_is_judged_like_each_of_its_cells(odd: object) -> None:
+    schema = Schema(fields=(Field(name="n", kind="number", min=0, missing=True),))
+    cells = ["1.5", None, " 2 ", "3e1", odd]
+    whole = check_columns(schema, {"n": cells})
+    single = [check_columns(schema, {"n": [cell, 0.5]}) for cell in cells]  # the number beside it makes each cell be looked at
+    assert whole.fits.tolist() == [bool(found.fits[0]) for found in single]
+    assert [fault.code for fault in whole.faults] == [fault.code for found in single for fault in found.faults]
+    assert whole.rows.columns["n"][:4].tolist()[::2] == [1.5, 2.0]
+
+
 def test_typed_columns_are_checked_by_the_same_rules() -> None:
     raw = {
         "tenure": np.array([1, 2, -3]),
