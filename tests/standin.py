@@ -46,14 +46,22 @@ def train(data: fa.TrainingSet) -> Any:
 
 def bikes() -> fa.Project:
     return fa.Project(
-        model="bikes", features=Hour, train=train, label=fa.Number("cnt", unit="bikes", arrives_within="1h"),
-        monitors=[fa.Drift(), fa.Performance("mae", max=60)], policy=fa.Policy(window="1w", gate=fa.Gate("mae", gain=0.5)),
-    )  # fmt: skip
+        model="bikes",
+        features=Hour,
+        train=train,
+        label=fa.Number("cnt", unit="bikes", arrives_within="1h"),
+        monitors=[fa.Drift(), fa.Performance("mae", max=60)],
+        policy=fa.Policy(window="1w", gate=fa.Gate("mae", gain=0.5)),
+    )
 
 
 def late() -> fa.Project:
     return fa.Project(
-        model="flights", features=Hour, train=train, label=fa.Binary("late", arrives_within="1d"), monitors=[fa.Performance("roc_auc", min=0.6)]
+        model="flights",
+        features=Hour,
+        train=train,
+        label=fa.Binary("late", arrives_within="1d"),
+        monitors=[fa.Performance("roc_auc", min=0.6)],
     )
 
 
@@ -100,7 +108,9 @@ class Standin:
             raise BadInput("This installation has several models.", hint=f"Name one: {', '.join(self.models)}.")
         return self.models[0]
 
-    def predict(self, model: str, rows: Sequence[object], *, request_id: str | None = None, endpoint: str = "predict", prefix: str = "rows") -> Served:
+    def predict(
+        self, model: str, rows: Sequence[object], *, request_id: str | None = None, endpoint: str = "predict", prefix: str = "rows"
+    ) -> Served:
         if self.fails_with is not None:
             raise self.fails_with
         checked = check_rows(self.project(model).schema, rows, prefix=prefix)
@@ -117,10 +127,14 @@ class Standin:
     def health(self) -> Health:
         models = [self._health(name) for name in self.models]
         checks = (Check(name="state", status="healthy", detail="sqlite"),)
-        return Health(status=worst_status([m.status for m in models]), version="0.1.0", uptime_s=5025.0, models=tuple(models), checks=checks)
+        return Health(
+            status=worst_status([m.status for m in models]), version="0.1.0", uptime_s=5025.0, models=tuple(models), checks=checks
+        )
 
     def label(self, model: str, rows: Sequence[LabelRow]) -> LabelReceipt:
-        unknown = tuple(f"labels[{i}]: no prediction has the request id {row.request_id}" for i, row in enumerate(rows) if row.request_id == "unknown")
+        unknown = tuple(
+            f"labels[{i}]: no prediction has the request id {row.request_id}" for i, row in enumerate(rows) if row.request_id == "unknown"
+        )
         return LabelReceipt(stored=len(rows) - len(unknown), duplicates=0, unknown=unknown)
 
     def versions(self, model: str) -> list[Version]:
@@ -156,6 +170,7 @@ class Standin:
         return replace(self.incident(id), acknowledged_by=by)
 
     def decisions(self, model: str, last: int | None = 100) -> list[Decided]:
+        self.project(model)
         return self.decided[model][:last]
 
     def runs(self, model: str | None = None, last: int | None = 50) -> list[Run]:
@@ -174,18 +189,33 @@ class Standin:
         production = self._production(name)
         grave = [i for i in self.incidents(name) if i.resolved is None]
         return ModelHealth(
-            model=name, status="unhealthy" if production is None else "degraded" if grave else "healthy",
-            version=production.number if production else None, loaded=production is not None, engine="original" if production else None,
-            predictions=168 * len(self.seen[name]), because=grave[0].because if grave else "" if production else "no version in production",
-        )  # fmt: skip
+            model=name,
+            status="unhealthy" if production is None else "degraded" if grave else "healthy",
+            version=production.number if production else None,
+            loaded=production is not None,
+            engine="original" if production else None,
+            predictions=168 * len(self.seen[name]),
+            because=grave[0].because if grave else "" if production else "no version in production",
+        )
 
 
 def version(model: str, number: str, state: Any, at: datetime) -> Version:
     return Version(
-        model=model, number=number, state=state, digest="9f2c" * 16, size_bytes=1_482_112, created_at=at, trained_until=at, trained_rows=4344,
-        data_fingerprint="ab" * 32, schema_digest="cd" * 32, origin=f"train/{number}", because="drift in temp; mae 71.2 is 29 % above its baseline 55.1",
-        metrics={"mae": 48.21, "rmse": 71.8}, environment={"python": "3.11", "scikit-learn": "1.7"},
-    )  # fmt: skip
+        model=model,
+        number=number,
+        state=state,
+        digest="9f2c" * 16,
+        size_bytes=1_482_112,
+        created_at=at,
+        trained_until=at,
+        trained_rows=4344,
+        data_fingerprint="ab" * 32,
+        schema_digest="cd" * 32,
+        origin=f"train/{number}",
+        because="drift in temp; mae 71.2 is 29 % above its baseline 55.1",
+        metrics={"mae": 48.21, "rmse": 71.8},
+        environment={"python": "3.11", "scikit-learn": "1.7"},
+    )
 
 
 def lived(windows: int = 70) -> Standin:
@@ -203,7 +233,19 @@ def lived(windows: int = 70) -> Standin:
             Move(model="bikes", number=number, source="candidate", target="staging", at=at, by="farero", because=why),
             Move(model="bikes", number=number, source="staging", target="production", at=at, by="farero" if index else "ana", because=why),
         ]
-        app.trained.insert(0, Run(id=f"run-{index}", model="bikes", kind="retrain", started=at, finished=at + timedelta(seconds=4), status="succeeded", version=number, because=why))  # fmt: skip
+        app.trained.insert(
+            0,
+            Run(
+                id=f"run-{index}",
+                model="bikes",
+                kind="retrain",
+                started=at,
+                finished=at + timedelta(seconds=4),
+                status="succeeded",
+                version=number,
+                because=why,
+            ),
+        )
     app.stored["bikes"].insert(1, replace(version("bikes", "1.9.0", "rejected", START), because="worse than production"))
     app.stored["flights"] = [version("flights", "1.0.0", "production", START)]
     for index, seen in enumerate(app.seen["bikes"]):
@@ -225,9 +267,14 @@ def _week(index: int, windows: int) -> Observation:
         alarm=bool(drifted), score=len(drifted) / 7, rule="guarded", features=drifted, because=f"{', '.join(drifted) or 'nothing'} moved"
     )
     return Observation(
-        window=Window(start=start, end=start + timedelta(weeks=1)), version=f"1.{part}.0", rows=168, labelled=168 if index < windows - 1 else 120,
-        metrics={"mae": mae, "rmse": mae * 1.45, "r2": 0.91 - mae / 800, "mape": 0.31}, drift=verdict, columns=columns,
-    )  # fmt: skip
+        window=Window(start=start, end=start + timedelta(weeks=1)),
+        version=f"1.{part}.0",
+        rows=168,
+        labelled=168 if index < windows - 1 else 120,
+        metrics={"mae": mae, "rmse": mae * 1.45, "r2": 0.91 - mae / 800, "mape": 0.31},
+        drift=verdict,
+        columns=columns,
+    )
 
 
 def _day(index: int) -> Observation:
@@ -236,10 +283,14 @@ def _day(index: int) -> Observation:
     auc = 0.69 + random_.gauss(0, 0.015)
     columns = tuple(_column(name, 0.0, random_) for name in ("season", "hr", "workingday", "temp"))
     return Observation(
-        window=Window(start=start, end=start + timedelta(days=1)), version="1.0.0", rows=912, labelled=880,
+        window=Window(start=start, end=start + timedelta(days=1)),
+        version="1.0.0",
+        rows=912,
+        labelled=880,
         metrics={"roc_auc": auc, "accuracy": 0.8, "f1": 0.31, "log_loss": 0.48, "brier": 0.15, "precision": 0.4, "recall": 0.26},
-        drift=DriftVerdict(alarm=False, score=0.0, rule="guarded", features=(), because="nothing moved"), columns=columns,
-    )  # fmt: skip
+        drift=DriftVerdict(alarm=False, score=0.0, rule="guarded", features=(), because="nothing moved"),
+        columns=columns,
+    )
 
 
 def _column(name: str, warm: float, random_: random.Random) -> ColumnDrift:
@@ -248,10 +299,17 @@ def _column(name: str, warm: float, random_: random.Random) -> ColumnDrift:
     kind = "choice" if name in ("season", "weathersit") else "flag" if name == "workingday" else "number"
     psi = distance**2 * 3
     return ColumnDrift(
-        name=name, kind=kind, drift=distance > 0.3, ks=distance if kind == "number" else None, p_value=0.2 if distance < 0.3 else 1e-9,
-        psi=psi, psi_reading="stable" if psi < 0.1 else "moderate" if psi < 0.25 else "large", jensen_shannon=distance,
-        wasserstein=distance * 9 if kind == "number" else None, mean=(15.1, 15.1 + warm * 9) if kind == "number" else None,
-    )  # fmt: skip
+        name=name,
+        kind=kind,
+        drift=distance > 0.3,
+        ks=distance if kind == "number" else None,
+        p_value=0.2 if distance < 0.3 else 1e-9,
+        psi=psi,
+        psi_reading="stable" if psi < 0.1 else "moderate" if psi < 0.25 else "large",
+        jensen_shannon=distance,
+        wasserstein=distance * 9 if kind == "number" else None,
+        mean=(15.1, 15.1 + warm * 9) if kind == "number" else None,
+    )
 
 
 def _decision(seen: Observation, *, retrain: bool) -> Decided:
@@ -263,22 +321,41 @@ def _decision(seen: Observation, *, retrain: bool) -> Decided:
     decision = Decision(at=seen.window.end, action="retrain" if retrain else "keep", because=why, policy="farero", window=seen.window)
     if not retrain:
         return Decided(decision=decision)
-    verdict = Verdict(accepted=True, metric={"current": 55.1, "candidate": 48.2}, because=("48.2 against 55.1 on 412 held-out rows",), rows=412)
+    verdict = Verdict(
+        accepted=True, metric={"current": 55.1, "candidate": 48.2}, because=("48.2 against 55.1 on 412 held-out rows",), rows=412
+    )
     return Decided(decision=decision, candidate=seen.version, verdict=verdict)
 
 
 def _incidents(seen: list[Observation]) -> list[Incident]:
-    finding = Finding(kind="DATA_DRIFT", subject="temp", severity="high", value=0.48, limit=0.1, because="temp moved by 0.48 KS, limit 0.10")
+    finding = Finding(
+        kind="DATA_DRIFT", subject="temp", severity="high", value=0.48, limit=0.1, because="temp moved by 0.48 KS, limit 0.10"
+    )
     found = []
-    for number, (first, last) in enumerate(((8, 15), (22, 33), (48, 57), (len(seen) - 3, None))):
+    places = [(len(seen) * first // 70, len(seen) * last // 70) for first, last in ((8, 15), (22, 33), (48, 57))]
+    for number, (first, last) in enumerate([*places, (len(seen) - 3, None)]):
         opened = seen[first].window.end
         resolved = seen[last].window.end if last is not None and last < len(seen) else None
-        events = [Event(at=opened, kind="opened", by="farero", text=finding.because), Event(at=opened + timedelta(weeks=1), kind="seen", by="farero", text="season moved")]
+        events = [
+            Event(at=opened, kind="opened", by="farero", text=finding.because),
+            Event(at=opened + timedelta(weeks=1), kind="seen", by="farero", text="season moved"),
+        ]
         if resolved:
             events += [Event(at=resolved, kind="resolved", by="farero", text="2 windows in a row without it")]
-        found.insert(0, Incident(
-            id=f"inc-{number}", model="bikes", kind="DATA_DRIFT" if number % 2 == 0 else "PERFORMANCE_DEGRADATION",
-            severity=("high", "critical", "medium", "high")[number], opened=opened, resolved=resolved, because=finding.because, version=seen[first].version,
-            subjects=("temp", "season"), timeline=tuple(events), acknowledged_by="ana" if number == 1 else None,
-        ))  # fmt: skip
+        found.insert(
+            0,
+            Incident(
+                id=f"inc-{number}",
+                model="bikes",
+                kind="DATA_DRIFT" if number % 2 == 0 else "PERFORMANCE_DEGRADATION",
+                severity=("high", "critical", "medium", "high")[number],
+                opened=opened,
+                resolved=resolved,
+                because=finding.because,
+                version=seen[first].version,
+                subjects=("temp", "season"),
+                timeline=tuple(events),
+                acknowledged_by="ana" if number == 1 else None,
+            ),
+        )
     return found

@@ -86,6 +86,7 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         OutsideError: it cannot be had; says why and what to do.
     """
+    listener: socket.socket | None = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -93,6 +94,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
         listener.listen(2048)
     except (OSError, OverflowError) as error:
+        if listener is not None:
+            listener.close()
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise OutsideError(
             f"Cannot listen on {host} port {port}: {reason}.",

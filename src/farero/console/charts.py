@@ -148,7 +148,7 @@ def _value_axis(marks: Sequence[float], up: Scale, frame: Frame, words: Words, l
     for mark in marks:
         y = up(mark)
         parts.append(f'<line class="grid" x1="{frame.left}" x2="{frame.width - frame.right}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="tick" text-anchor="end" x="{frame.left - 7}" y="{y + 4:.1f}">{words.number(mark)}</text>')
+        parts.append(f'<text class="tick" text-anchor="end" x="{frame.left - 7}" y="{y + 4:.1f}">{words.mark(mark)}</text>')
     return parts
 
 

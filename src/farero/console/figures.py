@@ -73,7 +73,8 @@ def metric_line(
         if one.resolved is None or one.resolved >= since
     ]
     summary = words(
-        "chart.metric-summary", count=len(values), first=words.day(since), last=words.day(seen[-1].window.end), low=words.number(min(values)),
+        "chart.metric-summary", count=len(values), first=words.day(since), last=words.day(seen[-1].window.end),
+        low=words.number(min(values)),
         high=words.number(max(values)), newest=words.number(values[-1]), versions=len({one.version for one in seen}), incidents=len(bands),
     )  # fmt: skip
     plot = charts.Plot(

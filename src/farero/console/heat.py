@@ -79,9 +79,7 @@ def step_class(distance: float | None) -> str:
 def legend(words: Words) -> list[tuple[str, str]]:
     """Class and text of each colour."""
     edges = [0.0, *STEPS, 1.0]
-    return [
-        (f"h{i}", f"{words.number(low, 2)}–{words.number(high, 2)}") for i, (low, high) in enumerate(itertools.pairwise(edges))
-    ]
+    return [(f"h{i}", f"{words.mark(low)}–{words.mark(high)}") for i, (low, high) in enumerate(itertools.pairwise(edges))]
 
 
 def _dot(cell: Cell, x: float, y: float, width: float) -> str:
@@ -103,10 +101,9 @@ def _axis(starts: Sequence[datetime], left: float, cell: float, floor: int, word
     for index, (moment, x, kept) in enumerate(zip(moments, places, thin(places, 60), strict=True)):
         if kept:
             parts.append(f'<line class="notch" x1="{x:.1f}" x2="{x:.1f}" y1="{floor}" y2="{floor + 4}"/>')
+            text = words.tick(moment, grain, first=index == 0)
             anchor = "end" if x > left + width - 30 else "start" if index == 0 else "middle"
-            parts.append(
-                f'<text class="tick" text-anchor="{anchor}" x="{x:.1f}" y="{floor + 17}">{words.tick(moment, grain, first=index == 0)}</text>'
-            )
+            parts.append(f'<text class="tick" text-anchor="{anchor}" x="{x:.1f}" y="{floor + 17}">{text}</text>')
     return parts
 
 

@@ -77,6 +77,15 @@ class Words:
             text = f"{value:.{places}f}"
         return text if self.lang == "en" else text.replace(",", "_").replace(".", ",").replace("_", ".")
 
+    def mark(self, value: float) -> str:
+        """A round number on an axis, with no more digits than it has.
+
+        >>> Words("en").mark(80.0), Words("es").mark(0.05), Words("en").mark(2500.0)
+        ('80', '0,05', '2,500')
+        """
+        text = f"{value:,.10f}".rstrip("0").rstrip(".")
+        return text if self.lang == "en" else text.replace(",", "_").replace(".", ",").replace("_", ".")
+
     def whole(self, value: int) -> str:
         """A count, grouped.
 

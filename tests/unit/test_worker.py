@@ -1,0 +1,83 @@
+"""The worker goes on after any failure, says so, and stops when asked."""
+
+from __future__ import annotations
+
+import threading
+from typing import cast
+
+import pytest
+
+from farero.app import App
+from farero.worker import Worker
+
+
+class Ticking:
+    """Fails as often as told, then works; says when enough turns are done."""
+
+    def __init__(self, failures: int = 0, enough: int = 3) -> None:
+        self.failures, self.enough = failures, enough
+        self.turns = 0
+        self.refreshed = threading.Event()
+        self.done = threading.Event()
+
+    def tick(self) -> None:
+        self.turns += 1
+        if self.turns >= self.enough:
+            self.done.set()
+        if self.turns <= self.failures:
+            raise RuntimeError("a bad turn\nwith details")
+
+    def refresh(self) -> None:
+        self.refreshed.set()
+
+
+def worker(app: Ticking, *, loop: bool = True) -> Worker:
+    return Worker(cast(App, app), 0.001, loop=loop)
+
+
+def test_a_turn_that_fails_does_not_end_the_loop() -> None:
+    app = Ticking(failures=2)
+    heart = worker(app)
+    heart.start()
+    assert app.done.wait(10)
+    assert heart.stop()
+    assert heart.check().status == "healthy"
+
+
+@pytest.mark.row("S3")
+def test_failing_turns_degrade_health_with_the_first_line_of_the_reason() -> None:
+    app = Ticking(failures=10**9)
+    heart = worker(app)
+    heart.start()
+    assert app.done.wait(10)
+    heart.stop()
+    check = heart.check()
+    assert (check.name, check.status) == ("worker", "degraded")
+    assert check.detail.endswith("a bad turn")
+
+
+def test_a_process_that_only_serves_refreshes_and_runs_no_turns() -> None:
+    app = Ticking()
+    heart = worker(app, loop=False)
+    heart.start()
+    assert app.refreshed.wait(10)
+    assert heart.stop()
+    assert app.turns == 0
+
+
+def test_stopping_a_worker_that_hangs_says_that_it_did_not_end() -> None:
+    release = threading.Event()
+    begun = threading.Event()
+
+    class Hanging(Ticking):
+        def tick(self) -> None:
+            begun.set()
+            release.wait(10)
+
+    heart = worker(Hanging())
+    heart.start()
+    assert begun.wait(10)
+    assert not heart.stop(0.01)
+    assert heart.check().detail.startswith("At work")
+    release.set()
+    assert heart.stop()
