@@ -150,7 +150,7 @@ class _Rooms:
             retrain=Retrain(
                 model=model, schema=schema, label=label, metric=project.metric, window_size=size, seed=project.seed,
                 recipe=self.loaded.recipe(model), environment=_environment(), git_commit=_git_commit(self.loaded.root),
-                limits=Limits(timeout_s=train.timeout_s, memory_bytes=train.memory_mb << 20), rule=rule,
+                limits=Limits(timeout_s=train.timeout_s, memory_bytes=train.memory_mb << 20), rule=rule, gate=project.gate_rule,
                 store=self.store, log=self.log, files=self.files, child=self.child, clock=self.clock,
             ),
             validate=Validate(label=label, rule=project.gate_rule, gated=rule.gated, pool=self.pool),

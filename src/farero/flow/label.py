@@ -70,7 +70,8 @@ class Label:
                     for position in ready
                 ],
             )
-            labels.wait(conn, self.model, [replace(rows[position], raw=float(values[position])) for position in unknown], now)
+            if unknown:
+                labels.wait(conn, self.model, [replace(rows[position], raw=float(values[position])) for position in unknown], now)
         return LabelReceipt(
             stored=len(result.stored),
             duplicates=len(result.duplicates),

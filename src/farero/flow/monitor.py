@@ -17,7 +17,7 @@ from farero.core.profile import Profile
 from farero.core.reference import Reference
 from farero.core.schema import Schema
 from farero.core.version import Version
-from farero.core.window import Window, window_at
+from farero.core.window import Window
 from farero.ports import PredictionLog
 from farero.serving import stored
 from farero.serving.stored import Labelled
@@ -131,10 +131,10 @@ class Monitor:
         if own.count == 0:
             return None
         # The newest labels alone would be a biased sample while a window's labels are still coming in, so rows count by whole windows.
-        starts = np.asarray([stored.moment(window_at(stored.aware(time), self.window_size).start) for time in own.times])
+        numbers = stored.window_numbers(own.times, self.window_size)
         chosen = np.zeros(own.count, dtype=bool)
-        for start in np.unique(starts)[::-1]:
-            chosen |= starts == start
+        for number in np.unique(numbers)[::-1]:
+            chosen |= numbers == number
             if chosen.sum() >= ENOUGH_ROWS:
                 break
         newest = own.where(chosen)

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.feather as feather
-from numpy.typing import NDArray
 
 from farero.core import performance
+from farero.core.gate import GateRule
 from farero.core.label import LabelSpec
 from farero.core.policy import PolicyRule
 from farero.core.prediction import Outputs
@@ -24,7 +24,6 @@ from farero.core.reference import build_reference
 from farero.core.run import Run
 from farero.core.schema import Schema
 from farero.core.version import Version, next_number, refit_number
-from farero.core.window import window_at
 from farero.errors import FareroError, TrainFailed
 from farero.ports import Child, Clock, Limits, ModelFiles, PredictionLog
 from farero.project import trial
@@ -40,7 +39,7 @@ REFERENCE_ROWS = 200_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """A new version, with all rows known to its training and those of them that were kept back to judge it on (None = none)."""
+    """A new version, with all rows that it might learn from and those of them that were kept back to judge it on (None = none)."""
 
     version: Version
     rows: Labelled
@@ -67,6 +66,7 @@ class Retrain:
     git_commit: str | None
     limits: Limits
     rule: PolicyRule
+    gate: GateRule
     store: Store
     log: PredictionLog
     files: ModelFiles
@@ -115,11 +115,10 @@ class Retrain:
         with self.store.read() as conn:
             production = versions.production(conn, self.model)
             before = versions.find_by_origin(conn, self.model, origin)
-        rows = self.history(until)
+        rows = self._recent(self.history(until), until)
         train, heldout = self._split(rows, production)
         if before is not None:
             return Trained(version=before, rows=rows, heldout=heldout)
-        train = self._recent(train, until)
         tags = {"base": production.tags["base"]} if production and "base" in production.tags else {}
         return self._train(train, heldout, until, origin, because, tags, whole=rows)
 
@@ -136,10 +135,9 @@ class Retrain:
             before = versions.find_by_origin(conn, self.model, origin)
         if before is not None:
             return before
-        rows = self._recent(judged.rows, until)
         because = f"{judged.version.number} and the rows that judged it"
         try:
-            whole = self._train(rows, None, until, origin, because, judged.version.tags, refit_of=judged)
+            whole = self._train(judged.rows, None, until, origin, because, judged.version.tags, refit_of=judged)
         except TrainFailed:
             return judged.version
         return whole.version
@@ -149,15 +147,18 @@ class Retrain:
         return rows if self.rule.look_back is None else rows.where(rows.times >= stored.moment(until - self.rule.look_back))
 
     def _split(self, rows: Labelled, production: Version | None) -> tuple[Labelled, Labelled | None]:
+        """Rows to learn from, and the newest of those that production has not seen, to judge both on.
+
+        At least as many are held out as the gate needs, and never rows older than the look-back, which would leave nothing to learn from.
+        """
         if not self.rule.gated or production is None or production.trained_until is None:
             return rows, None
         fresh = np.flatnonzero(rows.times >= stored.moment(production.trained_until))
         if fresh.size == 0:
             return rows, None
-        count = ceil(fresh.size * self.rule.holdout_share)
-        first_held = fresh[-count]
+        count = min(max(ceil(fresh.size * self.rule.holdout_share), self.gate.min_rows), fresh.size)
         index = np.arange(rows.count)
-        return rows.where(index < first_held), rows.where(index >= first_held)
+        return rows.where(index < fresh[-count]), rows.where(index >= fresh[-count])
 
     def _rehearse(self, train: Labelled, heldout: Labelled, until: datetime) -> tuple[Mapping[str, float], Outputs]:
         with tempfile.TemporaryDirectory(prefix="farero-train-") as name:
@@ -270,7 +271,7 @@ class Retrain:
 
     def _reference(self, train: Labelled, outputs: Outputs | None) -> bytes:
         recent = train.where(np.arange(train.count) >= train.count - REFERENCE_ROWS)
-        windows = _window_index(recent.times, self.window_size)
+        windows = stored.window_numbers(recent.times, self.window_size)
         return build_reference(self.schema, recent.columns, outputs, windows).to_bytes()
 
 
@@ -282,13 +283,6 @@ def _kind(origin: str) -> str:
 def _cpu_s(folder: Path) -> str:
     """What the training took [CPU s], as the child measured it."""
     return f"{json.loads((folder / RESULT).read_text(encoding='utf-8'))['cpu_s']:.3f}"
-
-
-def _window_index(times: NDArray[np.datetime64], size: timedelta) -> NDArray[np.int64]:
-    if times.size == 0:
-        return np.asarray([], dtype=np.int64)
-    origin = stored.moment(window_at(stored.aware(times[0]), size).start)
-    return np.asarray((times - origin) // np.timedelta64(size), dtype=np.int64)
 
 
 def _to_table(schema: Schema, rows: Labelled) -> pa.Table:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-import pyarrow as pa
 
-from farero.core.window import EPOCH, Window
+from farero.core.window import Window
 from farero.ports import PredictionLog
+from farero.serving import stored
 from farero.store import steps
 from farero.store.database import Store
 
@@ -34,11 +34,8 @@ class Windows:
         table = self.log.read(self.model, last, at, ["time"])
         if table.num_rows == 0:
             return []
-        size_us = self.size // timedelta(microseconds=1)
-        times = np.asarray(table["time"].cast(pa.timestamp("us")).to_numpy(), dtype="datetime64[us]")
-        origin = np.datetime64(EPOCH.replace(tzinfo=None), "us")
-        numbers = np.unique((times - origin) // np.timedelta64(size_us, "us"))
-        windows = [Window(start=EPOCH + int(number) * self.size, end=EPOCH + (int(number) + 1) * self.size) for number in numbers]
+        numbers = np.unique(stored.window_numbers(stored.times(table), self.size))
+        windows = [stored.window_of(int(number), self.size) for number in numbers]
         return [window for window in windows if window.end + self.grace <= at and (last is None or window.start >= last)]
 
     def done(self, window: Window) -> None:

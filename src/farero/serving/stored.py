@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from farero.core.label import LabelSpec
 from farero.core.prediction import Outputs
 from farero.core.schema import MISSING_CODE, NEW_CODE, Columns, Field, Schema
+from farero.core.window import EPOCH, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,20 @@ def aware(time: np.datetime64) -> datetime:
     return plain.replace(tzinfo=UTC)
 
 
+def window_numbers(times: NDArray[np.datetime64], size: timedelta) -> NDArray[np.int64]:
+    """(n,) which window of the fixed grid holds each time; `window_of` gives the window of a number."""
+    return np.asarray((times - moment(EPOCH)) // np.timedelta64(size // timedelta(microseconds=1), "us"), dtype=np.int64)
+
+
+def window_of(number: int, size: timedelta) -> Window:
+    """The window with this number.
+
+    >>> str(window_of(2829, timedelta(weeks=1)))
+    '2024-03-25T00:00Z/2024-04-01T00:00Z'
+    """
+    return Window(start=EPOCH + number * size, end=EPOCH + (number + 1) * size)
+
+
 def pick(outputs: Outputs, mask: NDArray[Any]) -> Outputs:
     """The outputs of some rows, by mask or by index."""
     return Outputs(
@@ -93,7 +108,8 @@ def new_values(schema: Schema, table: pa.Table) -> Mapping[str, Mapping[str, int
 def outputs(label: LabelSpec, table: pa.Table) -> Outputs:
     """The answers in log rows. The log keeps one probability a row, so `probabilities` is None."""
     if label.kind == "classes":
-        value = np.asarray(pc.index_in(table["prediction"].cast(pa.string()), value_set=pa.array(label.classes)).fill_null(-1), dtype=np.float64)
+        codes = pc.index_in(table["prediction"].cast(pa.string()), value_set=pa.array(label.classes))
+        value = np.asarray(codes.fill_null(-1), dtype=np.float64)
     else:
         value = _floats(table["prediction"])
     return Outputs(value=value, probability=None if label.kind == "number" else _floats(table["probability"]))
@@ -110,7 +126,14 @@ def times(table: pa.Table) -> NDArray[np.datetime64]:
 
 
 def join(
-    schema: Schema, label: LabelSpec, table: pa.Table, *, request_ids: Sequence[str], rows: Sequence[int], values: Sequence[float], known_us: Sequence[int]
+    schema: Schema,
+    label: LabelSpec,
+    table: pa.Table,
+    *,
+    request_ids: Sequence[str],
+    rows: Sequence[int],
+    values: Sequence[float],
+    known_us: Sequence[int],
 ) -> Labelled:
     """Log rows with the labels that belong to them, by request id and row; log rows without a label are left out.
 
