@@ -5,7 +5,6 @@ from farero.project.declare import (
     Classes,
     Classifier,
     Drift,
-    Features,
     Gate,
     Number,
     Performance,
@@ -15,12 +14,8 @@ from farero.project.declare import (
     Regressor,
     Risk,
     TrainingSet,
-    choice,
-    date,
-    flag,
-    number,
-    personal,
 )
+from farero.project.features import Features, choice, date, flag, number, personal
 
 __version__ = "0.1.0"
 

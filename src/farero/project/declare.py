@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast, get_args, overload
 
 from farero.core.window import parse_duration
+from farero.project.features import Declared, Features, PersonalRule, Place, caller, declared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,107 +24,10 @@ ClassificationMetric: TypeAlias = Literal["accuracy", "precision", "recall", "f1
 RegressionMetric: TypeAlias = Literal["r2", "rmse", "mae", "mape"]
 MetricName: TypeAlias = ClassificationMetric | RegressionMetric
 DriftRule: TypeAlias = Literal["guarded", "bonferroni", "textbook", "share", "psi"]
-Missing: TypeAlias = Literal["refused", "allowed"]
-New: TypeAlias = Literal["refuse", "allow"]
-PersonalRule: TypeAlias = Literal["drop", "hash", "bucket"]
 Trigger: TypeAlias = Literal["evidence", "never", "always", "drift-share"]
 
 LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "mape"})
 _DEFAULT_METRIC: Mapping[str, MetricName] = {"binary": "roc_auc", "classes": "accuracy", "number": "mae"}
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a project file something was declared."""
-
-    file: str
-    line: int
-
-
-def _caller() -> Place:
-    """The line of the project file that is being run."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).split(".")[0] == "farero":
-        frame = frame.f_back
-    return Place(frame.f_code.co_filename, frame.f_lineno)
-
-
-# ── Features ─────────────────────────────────────────────────────────────
-
-
-class Features:
-    """The features of a model: a subclass with one line each, in the order in which the model sees them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
-    """What a line of a `Features` class says; its name is the attribute's."""
-
-    kind: Literal["number", "choice", "flag", "date", "personal"]
-    unit: str | None = None
-    min: float | None = None
-    max: float | None = None
-    missing: str = "refused"
-    levels: tuple[str, ...] = ()
-    new: str = "refuse"
-    rule: str | None = None
-    public: bool = False
-    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
-
-
-def number(
-    *, unit: str | None = None, min: float | None = None, max: float | None = None, missing: Missing = "refused", public: bool = False
-) -> float:
-    """A finite number. The model sees float64, NaN where it is missing.
-
-    Args:
-        unit: for people, such as "month" or "EUR".
-        min: least allowed value; max: largest.
-        missing: "allowed" lets null and absent values through.
-        public: it holds no personal data, although its name sounds like it.
-    """
-    return cast(float, Declared(kind="number", unit=unit, min=min, max=max, missing=missing, public=public))
-
-
-def choice(*levels: str, missing: Missing = "refused", new: New = "refuse", public: bool = False) -> str:
-    """One of several texts. The model sees a category with exactly these levels.
-
-    Args:
-        new: "allow" lets other texts through; the model sees them as missing, monitoring sees them as new.
-        public: it holds no personal data, although its name sounds like it.
-    """
-    return cast(str, Declared(kind="choice", levels=levels, missing=missing, new=new, public=public))
-
-
-def flag(*, missing: Missing = "refused") -> bool:
-    """True or false. The model sees bool; where missing values are allowed float64: 1, 0 or NaN."""
-    return cast(bool, Declared(kind="flag", missing=missing))
-
-
-def date(*, missing: Missing = "refused", public: bool = False) -> datetime:
-    """A moment, with its zone. The model sees datetime64 in UTC."""
-    return cast(datetime, Declared(kind="date", missing=missing, public=public))
-
-
-def personal(rule: PersonalRule, /) -> str:
-    """Personal data that clients may send along: never seen by the model, never stored in clear.
-
-    Args:
-        rule: "drop" forgets it, "hash" keeps a keyed hash, "bucket" keeps one of 64 groups.
-    """
-    return cast(str, Declared(kind="personal", rule=rule, missing="allowed"))
-
-
-def declared(features: type[Features]) -> dict[str, object]:
-    """Every public attribute of a features class by name, base classes first; those that are no `Declared` are mistakes."""
-    found: dict[str, object] = {}
-    for base in reversed(features.__mro__):
-        if base in (object, Features):
-            continue
-        for name in vars(base).get("__annotations__", {}):
-            found.setdefault(name, None)
-        found.update({name: value for name, value in vars(base).items() if not name.startswith("__")})
-    return found
 
 
 # ── Training ─────────────────────────────────────────────────────────────
@@ -177,7 +80,7 @@ class Binary:
     name: str
     arrives_within: str = field(kw_only=True)
     positive: str | None = field(default=None, kw_only=True)
-    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
+    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +90,7 @@ class Number:
     name: str
     arrives_within: str = field(kw_only=True)
     unit: str | None = field(default=None, kw_only=True)
-    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
+    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
 class Classes:
@@ -197,7 +100,7 @@ class Classes:
         self.name = name
         self.classes = classes
         self.arrives_within = arrives_within
-        self.place = _caller()
+        self.place = caller()
 
 
 Label: TypeAlias = Binary | Number | Classes
@@ -211,7 +114,7 @@ class Quality:
     """Watches for missing values, new levels, stuck columns. `max_missing`: largest share of missing values in a feature [0-1]."""
 
     max_missing: float | None = None
-    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
+    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +122,7 @@ class Drift:
     """Watches whether the inputs change, by a named rule."""
 
     verdict: DriftRule = "guarded"
-    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
+    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +132,7 @@ class Performance:
     metric: MetricName
     min: float | None = field(default=None, kw_only=True)
     max: float | None = field(default=None, kw_only=True)
-    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
+    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
 Monitor: TypeAlias = Quality | Drift | Performance
@@ -242,7 +145,7 @@ class Gate:
     metric: MetricName
     gain: float = field(default=0.0, kw_only=True)
     min_rows: int = field(default=30, kw_only=True)
-    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
+    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +175,7 @@ class Policy:
     trigger: Trigger = "evidence"
     share: float = 0.3
     gated: bool = True
-    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
+    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,7 +184,7 @@ class Risk:
 
     medium_from: float = 0.3
     high_from: float = 0.7
-    place: Place = field(default_factory=_caller, init=False, compare=False, repr=False)
+    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
 # ── Project ──────────────────────────────────────────────────────────────
@@ -346,7 +249,7 @@ class Project:
         self.policy = policy or Policy()
         self.risk = risk or Risk()
         self.seed = seed
-        self.place = _caller()
+        self.place = caller()
 
     @property
     def kind(self) -> LabelKind:

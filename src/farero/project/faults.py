@@ -19,23 +19,19 @@ from farero.project.declare import (
     Binary,
     Classes,
     ClassificationMetric,
-    Declared,
     Drift,
     DriftRule,
-    Features,
     Gate,
     Number,
     Performance,
-    PersonalRule,
-    Place,
     Policy,
     Project,
     Quality,
     RegressionMetric,
     Risk,
     Trigger,
-    declared,
 )
+from farero.project.features import Declared, Features, PersonalRule, Place, declared
 
 RESERVED = frozenset({"label", "rows", "row", "request_id"})
 """Names that mean something else in a request, in labels or in training data."""

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from farero.project import declare
+from farero.project import declare, features
 from farero.project.threads import limited
 
 
 def build(plan: Mapping[str, Any]) -> declare.Project:
     """A project from a plan of plain values: model, label, classes, key and fields (name -> kind and levels); see `infer`."""
-    features = type("Row", (declare.Features,), {name: _line(line) for name, line in plan["fields"].items()})
+    row = type("Row", (features.Features,), {name: _line(line) for name, line in plan["fields"].items()})
     name, within = plan["label"], plan["arrives_within"]
     if plan["kind"] == "number":
         number = declare.Number(name, arrives_within=within)
-        return declare.Project(model=plan["model"], features=features, train=train_regressor, label=number)
+        return declare.Project(model=plan["model"], features=row, train=train_regressor, label=number)
     label: declare.Binary | declare.Classes
     if plan["kind"] == "binary":
         label = declare.Binary(name, arrives_within=within, positive=plan["positive"])
     else:
         label = declare.Classes(name, *plan["classes"], arrives_within=within)
-    return declare.Project(model=plan["model"], features=features, train=train_classifier, label=label)
+    return declare.Project(model=plan["model"], features=row, train=train_classifier, label=label)
 
 
 def train_classifier(data: declare.TrainingSet) -> declare.Classifier:
@@ -67,9 +67,9 @@ def _dates(data: declare.TrainingSet) -> list[str]:
 def _line(line: Mapping[str, Any]) -> object:
     """One column's declaration. Everything may be missing and every level may be new: nobody has said otherwise."""
     if line["kind"] == "number":
-        return declare.number(missing="allowed", public=True)
+        return features.number(missing="allowed", public=True)
     if line["kind"] == "choice":
-        return declare.choice(*line["levels"], missing="allowed", new="allow", public=True)
+        return features.choice(*line["levels"], missing="allowed", new="allow", public=True)
     if line["kind"] == "flag":
-        return declare.flag(missing="allowed")
-    return declare.date(missing="allowed", public=True) if line["kind"] == "date" else declare.personal("drop")
+        return features.flag(missing="allowed")
+    return features.date(missing="allowed", public=True) if line["kind"] == "date" else features.personal("drop")
