@@ -24,7 +24,6 @@ from farero.core.window import duration_text
 from farero.errors import (
     BadInput,
     FareroError,
-    IllegalMove,
     ModelNotFound,
     NotReady,
     SchemaMismatch,
@@ -198,22 +197,10 @@ class App:
             IllegalMove: it was rejected and `force` is not set, or force comes without a reason.
             Corrupt: its files are not what was stored.
         """
-        version = self.version(model, number)
-        if version.state == "rejected" and not force:
-            raise IllegalMove(
-                f"{model} {number} was rejected: {self.moves(model, number)[-1].because}.",
-                hint="To promote it all the same: --force --because TEXT.",
-            )
-        if force and not because.strip():
-            raise IllegalMove("A forced promotion needs a reason.", hint="Add --because TEXT.")
-        promote = self._loops[model].promote
-        reason = because.strip() or "asked for"
-        if to == "staging":
-            return promote.to_staging(number, by=by, because=reason)
-        if to != "production":
-            raise BadInput(f"A version cannot be promoted to {to!r}.", hint="Write staging or production.")
-        moved = promote.to_production(number, by=by, because=f"forced: {reason}" if force else reason)
-        self._broken.pop(model, None)
+        self.project(model)
+        moved = self._loops[model].promote.asked(number, to=to, by=by, because=because.strip(), force=force)
+        if moved.state == "production":
+            self._broken.pop(model, None)
         return moved
 
     def rollback(self, model: str, *, to: str | None = None, by: str, because: str) -> Version:
@@ -222,6 +209,11 @@ class App:
         moved = self._loops[model].promote.back(to=to, by=by, because=because.strip() or "asked for")
         self._broken.pop(model, None)
         return moved
+
+    def delete(self, model: str, number: str, *, by: str, because: str) -> Version:
+        """Take a version out of all lists, and its files from the disk where no other needs them; never the one in production."""
+        self.project(model)
+        return self._loops[model].promote.delete(number, by=by, because=because.strip())
 
     def train(self, model: str, data: Path | None, *, time: str | None, until: datetime | None, because: str) -> Version:
         """A new candidate, from a file or from the prediction log and its labels.
@@ -268,6 +260,10 @@ class App:
     def acknowledge(self, id: str, *, by: str, note: str = "") -> Incident:
         """Say that somebody looks after it."""
         return self._loops[self.incident(id).model].alert.acknowledge(id, by=by, note=note, at=self._clock.now())
+
+    def note(self, id: str, text: str, *, by: str) -> Incident:
+        """Add a line to its timeline."""
+        return self._loops[self.incident(id).model].alert.note(id, by=by, text=text, at=self._clock.now())
 
     def resolve(self, id: str, *, by: str, note: str = "") -> Incident:
         """Close it by hand."""

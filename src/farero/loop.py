@@ -15,7 +15,7 @@ from farero.core.observation import Observation
 from farero.core.policy import Decision
 from farero.core.version import Version
 from farero.core.window import Window
-from farero.errors import TrainFailed
+from farero.errors import StaleDecision, TrainFailed
 from farero.flow.alert import Alert
 from farero.flow.decide import Decide
 from farero.flow.label import Label
@@ -24,7 +24,7 @@ from farero.flow.notify import Notify
 from farero.flow.predict import Predict
 from farero.flow.profile import BuildProfile
 from farero.flow.promote import Promote
-from farero.flow.retrain import Retrain
+from farero.flow.retrain import Retrain, Trained
 from farero.flow.validate import Validate
 from farero.flow.windows import Windows
 
@@ -109,9 +109,16 @@ class Loop:
         except TrainFailed as failure:
             self.decide.outcome(window, candidate=None, verdict=None, failed=str(failure))
             return replace(turn, failed=str(failure))
-        # A verdict that was stored before a cut-off stands: production may have changed hands since.
+        # A verdict that was stored before a cut-off stands: this turn itself may have changed production since.
         verdict = self.decide.verdict(window) or self.validate.judge(trained.version, self.decide.production(), trained.heldout)
+        try:
+            candidate = self._carry_out(window, trained, verdict)
+        except StaleDecision:  # somebody changed production during the contest: one more, against the version that is there now
+            verdict = self.validate.judge(trained.version, self.decide.production(), trained.heldout)
+            candidate = self._carry_out(window, trained, verdict)
+        return replace(turn, candidate=candidate, verdict=verdict)
+
+    def _carry_out(self, window: Window, trained: Trained, verdict: Verdict) -> Version:
         self.decide.outcome(window, candidate=trained.version.number, verdict=verdict, failed=None)
         version = self.retrain.refit(trained, until=window.end) if verdict.accepted else trained.version
-        candidate = self.promote.apply(version, verdict, by="farero")
-        return replace(turn, candidate=candidate, verdict=verdict)
+        return self.promote.apply(version, verdict, by="farero")

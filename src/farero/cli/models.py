@@ -101,6 +101,53 @@ def show(
         output.table("Moves", ["when", "from", "to", "by", "because"], [[m.at, m.source, m.target, m.by, m.because] for m in moves])
 
 
+@versions_app.command("compare")
+def compare(
+    a: str,
+    b: str,
+    project: session.ProjectOption = session.HERE,
+    model: output.ModelOption = None,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Show two versions side by side: metrics, rows, data and the libraries that differ."""
+    with session.opened(project, as_json=as_json) as app:
+        from farero.core.version import compare_versions
+
+        name = app.only_model(model)
+        found = compare_versions(app.version(name, a), app.version(name, b))
+        if as_json:
+            output.emit(found)
+            return
+        one, two = found.a, found.b
+        rows: list[tuple[str, object, object]] = [("state", one.state, two.state), *((f"metric {k}", *v) for k, v in found.metrics.items())]
+        rows += [
+            ("rows", one.trained_rows, two.trained_rows),
+            ("trained until", one.trained_until, two.trained_until),
+            ("data", one.data_fingerprint[:12], "the same" if found.same_data else two.data_fingerprint[:12]),
+            ("features", one.schema_digest[:12], "the same" if found.same_features else two.schema_digest[:12]),
+            *((f"library {library}", *pair) for library, pair in found.libraries.items()),
+            ("because", one.because, two.because),
+        ]
+        output.table(f"{name} {a} beside {b}", ["", a, b], rows)
+        if not found.libraries:
+            output.stdout().print("Both were trained with the same libraries.")
+
+
+@versions_app.command("delete")
+def delete(
+    version: str,
+    because: Annotated[str, typer.Option("--because", help="Why; kept in the record.")],
+    project: session.ProjectOption = session.HERE,
+    model: output.ModelOption = None,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Delete a version that is not in production. Its history stays, its number is never given again."""
+    with session.opened(project, as_json=as_json) as app:
+        name = app.only_model(model)
+        deleted = app.delete(name, version, by=session.whoami(), because=because)
+        output.emit(deleted) if as_json else output.stdout().print(f"{name} {deleted.number} is deleted.")
+
+
 def promote(
     version: str,
     to: Annotated[str, typer.Option(help="staging or production.")] = "production",

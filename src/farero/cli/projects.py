@@ -21,7 +21,7 @@ def new(
 
         made = copy(example, folder)
         output.stdout().print(f"{folder} holds the {made.title} example. Next:")
-        output.stdout().print(f"  cd {folder}\n  farero check\n  farero replay {made.command}", markup=False)
+        output.stdout().print(f"  cd {folder}\n  farero check\n  farero {made.verb} {made.command}", markup=False)
 
 
 def check(

@@ -15,9 +15,10 @@ from farero.cli.exits import ANSWER_IS_NO
 def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default from farero.toml, else 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; default from farero.toml, else 8002.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that answer requests on the one port.")] = 1,
     project: session.ProjectOption = session.HERE,
 ) -> None:
-    """Serve: API, console and worker in one process. SIGTERM drains and stops."""
+    """Serve: API, console and worker. SIGTERM drains and stops."""
     with session.opened(project) as app:
         from farero.server import serve
 
@@ -28,7 +29,7 @@ def up(
                 f"Farero is up: http://{shown_host}:{real_port}  console: http://{shown_host}:{real_port}/console", markup=False
             )
 
-        code = serve(app, shown_host, app.settings.server.port if port is None else port, on_ready=ready)
+        code = serve(app, shown_host, app.settings.server.port if port is None else port, workers=workers, on_ready=ready)
     raise typer.Exit(code)
 
 

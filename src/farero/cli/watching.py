@@ -142,6 +142,14 @@ def acknowledge(id: str, note: str = "", project: session.ProjectOption = sessio
         output.emit(incident) if as_json else output.stdout().print(f"{id} is acknowledged by {incident.acknowledged_by}.", markup=False)
 
 
+@incidents_app.command("note")
+def note(id: str, text: str, project: session.ProjectOption = session.HERE, as_json: output.JsonOption = False) -> None:
+    """Add a line to its timeline."""
+    with session.opened(project, as_json=as_json) as app:
+        incident = app.note(id, text, by=session.whoami())
+        output.emit(incident) if as_json else output.stdout().print(f"Noted on {incident.id}.", markup=False)
+
+
 @incidents_app.command("resolve")
 def resolve(id: str, note: str = "", project: session.ProjectOption = session.HERE, as_json: output.JsonOption = False) -> None:
     """Close it by hand."""

@@ -32,6 +32,8 @@ class Verdict:
     rows: int = 0
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """metric name -> {"current": …, "candidate": …} for every metric of the project."""
+    against: str | None = None
+    """The version that was in production at the contest; None = there was none."""
 
 
 def judge(

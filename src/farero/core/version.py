@@ -54,6 +54,37 @@ class Move:
     because: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Two versions side by side.
+
+    Attributes:
+        metrics: name -> (of a, of b); None where one was not measured on it.
+        same_data: both learnt from exactly the same rows, by fingerprint.
+        libraries: name -> (of a, of b), only those that differ; None = not installed.
+    """
+
+    a: Version
+    b: Version
+    metrics: Mapping[str, tuple[float | None, float | None]]
+    same_data: bool
+    same_features: bool
+    libraries: Mapping[str, tuple[str | None, str | None]]
+
+
+def compare_versions(a: Version, b: Version) -> Compared:
+    """What two versions of a model have in common and what not."""
+    libraries = {name: (a.environment.get(name), b.environment.get(name)) for name in sorted({*a.environment, *b.environment})}
+    return Compared(
+        a=a,
+        b=b,
+        metrics={name: (a.metrics.get(name), b.metrics.get(name)) for name in dict.fromkeys([*a.metrics, *b.metrics])},
+        same_data=a.data_fingerprint == b.data_fingerprint,
+        same_features=a.schema_digest == b.schema_digest,
+        libraries={name: pair for name, pair in libraries.items() if pair[0] != pair[1]},
+    )
+
+
 def is_legal(source: State, target: State) -> bool:
     """Whether a version may move so.
 

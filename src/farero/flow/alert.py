@@ -10,6 +10,7 @@ from farero.core import incident as incidents_core
 from farero.core.finding import SEVERITIES, Finding, Severity
 from farero.core.incident import Incident
 from farero.core.window import Window
+from farero.errors import BadInput
 from farero.ports import Message
 from farero.store import incidents, outbox, steps
 from farero.store.database import Store
@@ -52,6 +53,19 @@ class Alert:
         """Note that somebody looks after an incident."""
         with self.store.write() as conn:
             incident = replace(incidents.get(conn, id), acknowledged_by=by).with_event(at, "acknowledged", by, note or "acknowledged")
+            incidents.save(conn, incident)
+            return incident
+
+    def note(self, id: str, *, by: str, text: str, at: datetime) -> Incident:
+        """Add a line to an incident's timeline, open or not.
+
+        Raises:
+            BadInput: the text is empty.
+        """
+        if not text.strip():
+            raise BadInput("A note needs a text.", hint="Write it after the incident's id.")
+        with self.store.write() as conn:
+            incident = incidents.get(conn, id).with_event(at, "noted", by, text.strip())
             incidents.save(conn, incident)
             return incident
 

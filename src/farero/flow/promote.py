@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from farero.core.finding import SEVERITIES, Severity
 from farero.core.gate import Verdict
 from farero.core.version import Version, last_good
-from farero.errors import IllegalMove, VersionNotFound
+from farero.errors import BadInput, IllegalMove, VersionNotFound
 from farero.ports import Clock, Message
 from farero.serving.pool import Pool
 from farero.store import outbox, versions
@@ -26,9 +26,18 @@ class Promote:
     channels: Mapping[str, Severity]
 
     def apply(self, candidate: Version, verdict: Verdict, *, by: str) -> Version:
-        """Carry a verdict out: to production, or rejected and kept with its reason."""
+        """Carry a verdict out: to production, or rejected and kept with its reason. One that was carried out before stands.
+
+        Raises:
+            StaleDecision: the version that it was judged against is no longer in production.
+        """
         if verdict.accepted:
-            return self.to_production(candidate.number, by=by, because="; ".join(verdict.because))
+            with self.store.read() as conn:
+                served = any(move.target == "production" for move in versions.moves(conn, self.model, candidate.number))
+                current = versions.get(conn, self.model, candidate.number)
+            if served and current.state != "production":
+                return current  # somebody rolled back since; a turn that is taken again must not undo that
+            return self.to_production(candidate.number, by=by, because="; ".join(verdict.because), replacing=verdict.against)
         with self.store.write() as conn:
             current = versions.get(conn, self.model, candidate.number)
             if current.state == "rejected":
@@ -40,6 +49,25 @@ class Promote:
             self._announce(conn, "version.rejected", "low", f"{self.model} {moved.number} was rejected", "; ".join(verdict.because))
             return moved
 
+    def asked(self, number: str, *, to: str, by: str, because: str, force: bool) -> Version:
+        """Move a version because a person wants it. One that lost its contest goes by force only, and with a reason.
+
+        Raises:
+            IllegalMove: it was rejected and `force` is not set, or force comes without a reason.
+        """
+        with self.store.read() as conn:
+            version = versions.get(conn, self.model, number)
+            reason = versions.moves(conn, self.model, number)[-1].because
+        if version.state == "rejected" and not force:
+            raise IllegalMove(f"{self.model} {number} was rejected: {reason}.", hint="To promote it all the same: --force --because TEXT.")
+        if force and not because:
+            raise IllegalMove("A forced promotion needs a reason.", hint="Add --because TEXT.")
+        if to == "staging":
+            return self.to_staging(number, by=by, because=because or "asked for")
+        if to != "production":
+            raise BadInput(f"A version cannot be promoted to {to!r}.", hint="Write staging or production.")
+        return self.to_production(number, by=by, because=f"forced: {because}" if force else because or "asked for")
+
     def to_staging(self, number: str, *, by: str, because: str) -> Version:
         """Move a candidate (or an archived or rejected version) to staging."""
         with self.store.write() as conn:
@@ -50,15 +78,18 @@ class Promote:
                 conn, self.model, number, source=current.state, target="staging", at=self.clock.now(), by=by, because=because
             )  # fmt: skip
 
-    def to_production(self, number: str, *, by: str, because: str) -> Version:
+    def to_production(self, number: str, *, by: str, because: str, replacing: str | None = None) -> Version:
         """Move a version to production and let this process answer with it. Other processes follow at their next look.
 
         The files are verified, the model is loaded and answers its trial rows before anything moves, so that
         production is loadable at every moment. The version that was in production is archived, never deleted.
 
+        Args:
+            replacing: the version that the decision takes to be in production; None = whichever is.
+
         Raises:
             Corrupt: a file of the version is changed or missing; production stays as it is.
-            StaleDecision: somebody else moved it meanwhile.
+            StaleDecision: somebody else moved it meanwhile, or production is no longer `replacing`.
         """
         with self.store.read() as conn:
             current = versions.get(conn, self.model, number)
@@ -70,7 +101,8 @@ class Promote:
             current = self.to_staging(number, by=by, because=because)
         with self.store.write() as conn:
             moved = versions.move(
-                conn, self.model, number, source=current.state, target="production", at=self.clock.now(), by=by, because=because
+                conn, self.model, number, source=current.state, target="production", at=self.clock.now(), by=by, because=because,
+                replacing=replacing,
             )  # fmt: skip
             self._announce(conn, "version.promoted", "low", f"{self.model} {number} is in production", because)
         self.pool.swap(self.model, moved)
@@ -84,7 +116,8 @@ class Promote:
             IllegalMove: the version named was never in production.
         """
         with self.store.read() as conn:
-            served = [move.number for move in versions.moves(conn, self.model) if move.target == "production"]
+            kept = {version.number for version in versions.all(conn, self.model)}
+            served = [move.number for move in versions.moves(conn, self.model) if move.target == "production" and move.number in kept]
         chosen = to or last_good(served)
         if chosen is None:
             raise VersionNotFound(
@@ -98,6 +131,22 @@ class Promote:
                 hint=f"Promote it instead: farero promote {chosen}.",
             )
         return self.to_production(chosen, by=by, because=because)
+
+    def delete(self, number: str, *, by: str, because: str) -> Version:
+        """Take a version out of all lists; its files go when no other version needs them. Its history stays.
+
+        Raises:
+            IllegalMove: it is in production, or no reason is given.
+        """
+        if not because:
+            raise IllegalMove("A version is deleted for a reason only.", hint="Add --because TEXT.")
+        with self.store.write() as conn:
+            deleted = versions.delete(conn, self.model, number, at=self.clock.now(), by=by, because=because)
+        # In a transaction of its own: files may outlive their version when this is cut off here, a version never outlives its files.
+        with self.store.write() as conn:
+            for digest in {deleted.digest, deleted.tags.get("base", deleted.digest)} - versions.digests(conn):
+                self.pool.discard(digest)
+        return deleted
 
     def _announce(self, conn: Connection, event: str, severity: Severity, title: str, text: str) -> None:
         at = self.clock.now()

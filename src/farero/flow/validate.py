@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,9 @@ class Validate:
         """
         if production is None:
             return _accepted("there is no version in production to beat")
+        return replace(self._contest(candidate, production, heldout), against=production.number)
+
+    def _contest(self, candidate: Version, production: Version, heldout: Labelled | None) -> Verdict:
         if not self.gated:
             return _accepted("the policy promotes without a contest")
         if heldout is None or heldout.count == 0:

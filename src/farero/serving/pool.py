@@ -71,6 +71,12 @@ class Pool:
         with self._loading:
             self._production = {name: loaded for name, loaded in self._production.items() if name != model}
 
+    def discard(self, digest: str) -> None:
+        """Forget these files, and remove them from the disk."""
+        with self._loading:
+            self._recent.pop(digest, None)
+            self._files.delete(digest)
+
     def get(self, version: Version, *, fresh: bool = False) -> Loaded:
         """This version, loaded if need be; its files are verified each time. `fresh` also loads it anew.
 

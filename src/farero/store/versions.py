@@ -193,6 +193,12 @@ def delete(conn: Connection, model: str, number: str, *, at: datetime, by: str, 
     return version
 
 
+def digests(conn: Connection) -> set[str]:
+    """The files that a version of any model still needs: its own, and the rows it was trained on."""
+    rows = conn.execute(select(_table.c.digest, _table.c.tags).where(_table.c.deleted_at.is_(None)))
+    return {digest for own, tags in rows for digest in (own, decode(tags, dict[str, str]).get("base")) if digest is not None}
+
+
 def _alive(model: str) -> Select[*tuple[Any, ...]]:
     return select(_table).where(_table.c.model == model, _table.c.deleted_at.is_(None))
 
