@@ -89,12 +89,12 @@ def line(plot: Plot, frame: Frame, words: Words) -> str:
         *_time_axis(start, end, across, frame, words),
         *_versions(points, across, frame, words),
     ]
+    parts += _curve(points, across, up)
     if plot.limit is not None and known:
         y = up(plot.limit)
         parts.append(f'<line class="limit" x1="{frame.left}" x2="{frame.width - frame.right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         label_y = y - 5 if y - 5 > frame.top + 8 else y + 13
         parts.append(f'<text class="limit-label" x="{frame.width - frame.right - 4}" y="{label_y:.1f}">{escape(plot.limit_words)}</text>')
-    parts += _curve(points, across, up)
     parts += _hits(points, across, up, frame)
     parts.append("</svg>")
     return "".join(parts)
@@ -153,7 +153,7 @@ def _value_axis(marks: Sequence[float], up: Scale, frame: Frame, words: Words, l
 
 
 def _time_axis(start: datetime, end: datetime, across: Scale, frame: Frame, words: Words) -> list[str]:
-    moments, grain = time_ticks(start, end, max(2, (frame.width - frame.left) // 95))
+    moments, grain = time_ticks(start, end, max(2, (frame.width - frame.left) // 80))
     places = [across(moment.timestamp()) for moment in moments]
     keep = thin(places, 60)
     parts: list[str] = []

@@ -79,7 +79,7 @@ def metric_line(
     )  # fmt: skip
     plot = charts.Plot(
         id="metric", title=words("chart.metric-title", metric=axis), summary=summary, axis=axis, points=points, bands=bands, limit=limit,
-        limit_words=words("chart.limit", value=words.number(limit)),
+        limit_words="" if limit is None else words("chart.limit", value=words.mark(limit)),
     )  # fmt: skip
     return charts.line(plot, frame, words)
 
