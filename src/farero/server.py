@@ -22,6 +22,7 @@ from farero.core.health import Check
 from farero.errors import OutsideError
 from farero.rest.api import make_api
 from farero.telemetry import log
+from farero.wiring import open_app
 from farero.worker import Worker
 
 if TYPE_CHECKING:
@@ -158,8 +159,6 @@ def _helpers(root: Path, listener: socket.socket, count: int) -> Iterator[None]:
 
 def _help(root: Path, descriptor: int) -> None:
     """Answer requests beside the process that started this one; the loop runs there alone."""
-    from farero.wiring import open_app
-
     app = open_app(root)
     listener = socket.socket(fileno=descriptor)
     refresher = Worker(app, loop=False)
