@@ -116,9 +116,9 @@ class Retrain:
             production = versions.production(conn, self.model)
             before = versions.find_by_origin(conn, self.model, origin)
         rows = self._recent(self.history(until), until)
-        train, heldout = self._split(rows, production)
         if before is not None:
-            return Trained(version=before, rows=rows, heldout=heldout)
+            return Trained(version=before, rows=rows, heldout=_unseen(rows, before))
+        train, heldout = self._split(rows, production)
         tags = {"base": production.tags["base"]} if production and "base" in production.tags else {}
         return self._train(train, heldout, until, origin, because, tags, whole=rows)
 
@@ -273,6 +273,14 @@ class Retrain:
         recent = train.where(np.arange(train.count) >= train.count - REFERENCE_ROWS)
         windows = stored.window_numbers(recent.times, self.window_size)
         return build_reference(self.schema, recent.columns, outputs, windows).to_bytes()
+
+
+def _unseen(rows: Labelled, version: Version) -> Labelled | None:
+    """What was held out when this version was trained. Production may be another by now, perhaps this one, so it cannot say."""
+    if version.trained_until is None:
+        return None
+    later = (np.arange(rows.count) >= version.trained_rows) & (rows.times >= stored.moment(version.trained_until))
+    return rows.where(later) if later.any() else None
 
 
 def _kind(origin: str) -> str:
