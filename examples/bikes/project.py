@@ -20,7 +20,7 @@ class Hour(fa.Features):
 
 
 def train(data: fa.TrainingSet) -> fa.Regressor:
-    model: fa.Regressor = HistGradientBoostingRegressor(max_iter=120, random_state=data.seed).fit(data.X, data.y)
+    model: fa.Regressor = HistGradientBoostingRegressor(max_iter=60, learning_rate=0.15, random_state=data.seed).fit(data.X, data.y)
     return model
 
 
