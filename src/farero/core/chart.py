@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from math import ceil, floor, isfinite, log10
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 12, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 24, 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def line_chart(
     )
     for line in series:
         parts.extend(_line(line, x, y))
-    parts.append(f'<text class="axis" x="{_LEFT}" y="{_TOP - 2}">{escape(y_label)}</text></svg>')
+    parts.append(f'<text class="axis" x="{_LEFT}" y="{_TOP - 10}">{escape(y_label)}</text></svg>')
     return "".join(parts)
 
 
