@@ -35,6 +35,7 @@ from farero.replay import report, side_by_side
 from farero.serving import stored
 from farero.serving.spool import Spool
 from farero.store import decisions, incidents, meta, observations, outbox, runs, versions
+from farero.telemetry import log
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,6 +135,7 @@ class App:
         checked = check_rows(schema, rows, prefix=prefix)
         if checked.faults:
             self._loops[model].predict.refuse(checked.faults, self._clock.now().date())
+            log("prediction.refused", level="warning", model=model, rows=len(rows), faults=len(checked.faults))
             raise SchemaMismatch(f"{len(checked.faults)} faults in {len(rows)} rows; nothing was predicted.", faults=checked.faults)
         return self._answer(model, checked.rows, request_id, endpoint)
 
@@ -154,13 +156,16 @@ class App:
         predict = self._loops[model].predict
         answered = predict.answer(rows, request_id=request_id or self._new_id(), endpoint=endpoint, at=self._clock.now())
         self._answered[model] += rows.count
+        log("prediction", model=model, version=answered.version, rows=rows.count, endpoint=endpoint, id=answered.request_id)
         return predict.spell(answered)
 
     def label(self, model: str, rows: Sequence[LabelRow], *, prefix: str = "labels") -> LabelReceipt:
         """Take labels; the receipt reports each that was a duplicate, a contradiction, unknown or invalid."""
         self.project(model)
         self._hand_over()  # a label may come right after its prediction, before the worker has handed that over
-        return self._loops[model].label.take(rows, prefix=prefix)
+        receipt = self._loops[model].label.take(rows, prefix=prefix)
+        log("label.stored", model=model, rows=len(rows), stored=receipt.stored, duplicates=receipt.duplicates)
+        return receipt
 
     def versions(self, model: str) -> list[Version]:
         """Every version, newest first."""
@@ -213,6 +218,8 @@ class App:
     def delete(self, model: str, number: str, *, by: str, because: str) -> Version:
         """Take a version out of all lists, and its files from the disk where no other needs them; never the one in production."""
         self.project(model)
+        self._hand_over()
+        self._loops[model].record.check_free(number)
         return self._loops[model].promote.delete(number, by=by, because=because.strip())
 
     def train(self, model: str, data: Path | None, *, time: str | None, until: datetime | None, because: str) -> Version:
@@ -313,6 +320,7 @@ class App:
         except FareroError as failure:
             self._pool.drop(model)
             self._broken[model] = str(failure)
+            log("model.refused", level="error", error=failure, model=model, version=number)
 
     def tick(self) -> list[Turn]:
         """One turn of everything that goes on by itself: hand over, refresh, close windows and decide, deliver messages."""

@@ -21,7 +21,7 @@ from farero.console.pages import make_console
 from farero.core.health import Check
 from farero.errors import OutsideError
 from farero.rest.api import make_api
-from farero.telemetry import log
+from farero.telemetry import LOG_FILE, log, log_to_file, log_to_stream
 from farero.wiring import open_app
 from farero.worker import Worker
 
@@ -160,6 +160,8 @@ def _helpers(root: Path, listener: socket.socket, count: int) -> Iterator[None]:
 def _help(root: Path, descriptor: int) -> None:
     """Answer requests beside the process that started this one; the loop runs there alone."""
     app = open_app(root)
+    log_to_file(root / LOG_FILE)
+    log_to_stream(sys.stderr, level="warning", plain=True)
     listener = socket.socket(fileno=descriptor)
     refresher = Worker(app, loop=False)
     server = _Server(_config(make_site(app)), refresher.start)

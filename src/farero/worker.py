@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from farero.core.health import Check
+from farero.telemetry import log
 
 if TYPE_CHECKING:
     from farero.app import App
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 REFRESH_S = 1.0
 # A training may take long and is no reason to worry; a worker silent for this long beyond it is.
 LATE_AFTER_S = 60.0
-
-_logger = logging.getLogger("farero.worker")
 
 
 class Worker:
@@ -80,8 +78,9 @@ class Worker:
         except Exception as error:  # one failed turn must not end the loop: the next one goes on from the last stored value
             self._failures += 1
             self._last_error = str(error).splitlines()[0] if str(error) else type(error).__name__
-            _logger.exception("a turn of the loop failed (%d in a row)", self._failures)
+            log("error", level="error", error=error, where="a turn of the loop", in_a_row=self._failures)
         else:
+            log("worker.tick", level="debug")
             self._failures = 0
         finally:
             self._busy = False
@@ -90,5 +89,5 @@ class Worker:
     def _refresh(self) -> None:
         try:
             self._app.refresh()
-        except Exception:  # serving goes on with what is loaded
-            _logger.exception("looking for promotions failed")
+        except Exception as error:  # serving goes on with what is loaded
+            log("error", level="error", error=error, where="looking for promotions")

@@ -46,11 +46,6 @@ def test_every_event_is_documented(event: str) -> None:
     assert f"`{event}`" in page("events")
 
 
-@pytest.mark.parametrize("metric", telemetry.METRICS)
-def test_every_metric_is_documented(metric: str) -> None:
-    assert f"`{metric}`" in page("events")
-
-
 def test_every_command_and_option_is_documented() -> None:
     text = page("commands")
     missing = []

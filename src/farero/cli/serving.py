@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from farero import telemetry
 from farero.cli import output, session
 from farero.cli.exits import ANSWER_IS_NO
 
@@ -22,6 +23,7 @@ def up(
     with session.opened(project) as app:
         from farero.server import serve
 
+        telemetry.log_to_stream(sys.stderr, level="warning", plain=True)
         shown_host = host or app.settings.server.host
 
         def ready(real_port: int) -> None:

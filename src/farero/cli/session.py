@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from farero import telemetry
 from farero.cli import output
-from farero.errors import BadInput, FareroError
+from farero.errors import BadInput, CallerError, FareroError
 
 if TYPE_CHECKING:
     from farero.app import App
@@ -41,11 +42,31 @@ def opened(project: Path, *, as_json: bool = False) -> Iterator[App]:
         from farero.wiring import open_app
 
         app = open_app(project)
-        try:
-            app.refresh()
-            yield app
-        finally:
-            app.close()
+        with _logged(app.root / telemetry.LOG_FILE):
+            try:
+                app.refresh()
+                yield app
+            finally:
+                app.close()
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """While it lasts, events go to the installation's log file. A log that cannot be written keeps nobody from working."""
+    try:
+        handler = telemetry.log_to_file(path)
+    except OSError as fault:
+        output.stderr().print(f"Nothing is logged: {path} cannot be written: {fault.strerror}.", markup=False)
+        yield
+        return
+    try:
+        yield
+    except FareroError as failure:
+        if not isinstance(failure, CallerError):
+            telemetry.log("error", level="error", error=failure)
+        raise
+    finally:
+        telemetry.stop_logging(handler)
 
 
 @contextmanager

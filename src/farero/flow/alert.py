@@ -14,6 +14,7 @@ from farero.errors import BadInput
 from farero.ports import Message
 from farero.store import incidents, outbox, steps
 from farero.store.database import Store
+from farero.telemetry import Level, log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +48,18 @@ class Alert:
                 for channel, least in self.channels.items():
                     if SEVERITIES.index(incident.severity) >= SEVERITIES.index(least):
                         outbox.put(conn, channel, _message(incident))
-            return incidents.open(conn, self.model)
+            remaining = incidents.open(conn, self.model)
+        for incident in updated.announce:
+            _tell(incident)
+        return remaining
 
     def acknowledge(self, id: str, *, by: str, note: str, at: datetime) -> Incident:
         """Note that somebody looks after an incident."""
         with self.store.write() as conn:
             incident = replace(incidents.get(conn, id), acknowledged_by=by).with_event(at, "acknowledged", by, note or "acknowledged")
             incidents.save(conn, incident)
-            return incident
+        _tell(incident)
+        return incident
 
     def note(self, id: str, *, by: str, text: str, at: datetime) -> Incident:
         """Add a line to an incident's timeline, open or not.
@@ -76,7 +81,23 @@ class Alert:
             if incident.resolved is None:
                 incident = replace(incident, resolved=at).with_event(at, "resolved", by, note or "resolved by hand")
                 incidents.save(conn, incident)
-            return incident
+        _tell(incident)
+        return incident
+
+
+def _tell(incident: Incident) -> None:
+    last = incident.timeline[-1]
+    level: Level = "warning" if last.kind in ("opened", "escalated") else "info"
+    # What people wrote stays in the timeline: it may name anybody.
+    log(
+        f"incident.{last.kind}",
+        level=level,
+        model=incident.model,
+        id=incident.id,
+        kind=incident.kind,
+        severity=incident.severity,
+        by=last.by,
+    )
 
 
 def _message(incident: Incident) -> Message:

@@ -14,6 +14,7 @@ from farero.core.window import Window
 from farero.store import decisions, labels, runs, versions
 from farero.store.database import Store
 from farero.store.decisions import StoredDecision
+from farero.telemetry import log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +64,19 @@ class Decide:
             )
             decision = policy.choose(evidence, self.rule, at)
             decisions.add(conn, self.model, decision)
-            return decision
+        self._tell(decision)
+        return decision
 
     def forced(self, window: Window, *, because: str, at: datetime) -> Decision:
         """The stored decision of a person to retrain now."""
         decision = Decision(at=at, action="retrain", because=(f"asked for: {because}",), policy="forced", window=window)
         with self.store.write() as conn:
             decisions.add(conn, self.model, decision)
+        self._tell(decision)
         return decision
+
+    def _tell(self, decision: Decision) -> None:
+        log("decide.finished", model=self.model, window=decision.window, action=decision.action, policy=decision.policy)
 
     def production(self) -> Version | None:
         """The version in production now."""

@@ -23,6 +23,7 @@ from farero.serving import stored
 from farero.serving.stored import Labelled
 from farero.store import labels, observations, versions
 from farero.store.database import Store
+from farero.telemetry import log
 
 ENOUGH_ROWS = 100
 """Labelled rows that realized performance is measured on at least, taken from the newest mature windows backwards."""
@@ -108,7 +109,16 @@ class Monitor:
         with self.store.write() as conn:
             observations.put(conn, self.model, observation)
         self._refresh(recent, before=window.start)
+        self._tell(observation)
         return Monitored(observation=observation, realized=realized, drift_share=share)
+
+    def _tell(self, seen: Observation) -> None:
+        kinds = [finding.kind for finding in seen.findings]
+        log("monitor.finished", model=self.model, window=seen.window, version=seen.version, rows=seen.rows, findings=kinds)
+        for finding in seen.findings:
+            if finding.kind == "DATA_DRIFT":
+                log("drift_alert", level="warning", model=self.model, window=seen.window, severity=finding.severity,
+                    score=finding.value, because=finding.because)  # fmt: skip
 
     def _labelled_until(self, window: Window) -> Labelled:
         """Rows whose labels may still be coming in, and those behind them that labels just reached; known at the window's end, no later."""

@@ -10,6 +10,7 @@ from farero.errors import NotifyFailed
 from farero.ports import Clock, Notifier
 from farero.store import outbox
 from farero.store.database import Store
+from farero.telemetry import log
 
 FIRST_RETRY_S = 10.0
 LAST_TRY = 8
@@ -41,8 +42,11 @@ class Notify:
                 retry_at = now + timedelta(seconds=FIRST_RETRY_S * 2**delivery.attempts) if again else None
                 with self.store.write() as conn:
                     outbox.failed(conn, delivery.id, self.clock.now(), str(failure), retry_at)
+                log("notify.failed", level="warning", channel=delivery.channel, message=delivery.message.id, attempts=delivery.attempts,
+                    retry_at=retry_at)  # fmt: skip
             else:
                 arrived += 1
                 with self.store.write() as conn:
                     outbox.delivered(conn, delivery.id, self.clock.now())
+                log("notify.delivered", channel=delivery.channel, message=delivery.message.id)
         return arrived

@@ -19,6 +19,7 @@ from farero.serving.pool import Pool
 from farero.store import profiles as stored_profiles
 from farero.store import versions
 from farero.store.database import Store
+from farero.telemetry import log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class BuildProfile:
         with self.store.write() as conn:
             for summary in summaries:
                 stored_profiles.put(conn, self.model, summary.version, window, summary.profile.to_bytes())
+        log("profile.built", model=self.model, window=window, rows=table.num_rows, versions=[summary.version for summary in summaries])
         return summaries[0]
 
     def _of_version(self, window: Window, table: pa.Table, version: str, rows: int) -> Summary:

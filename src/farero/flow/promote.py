@@ -13,6 +13,7 @@ from farero.ports import Clock, Message
 from farero.serving.pool import Pool
 from farero.store import outbox, versions
 from farero.store.database import Connection, Store
+from farero.telemetry import log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,8 @@ class Promote:
                 at=self.clock.now(), by=by, because="; ".join(verdict.because),
             )  # fmt: skip
             self._announce(conn, "version.rejected", "low", f"{self.model} {moved.number} was rejected", "; ".join(verdict.because))
-            return moved
+        self._tell(moved, "rejected", by)
+        return moved
 
     def asked(self, number: str, *, to: str, by: str, because: str, force: bool) -> Version:
         """Move a version because a person wants it. One that lost its contest goes by force only, and with a reason.
@@ -74,9 +76,11 @@ class Promote:
             current = versions.get(conn, self.model, number)
             if current.state == "staging":
                 return current
-            return versions.move(
+            moved = versions.move(
                 conn, self.model, number, source=current.state, target="staging", at=self.clock.now(), by=by, because=because
             )  # fmt: skip
+        self._tell(moved, "staged", by)
+        return moved
 
     def to_production(self, number: str, *, by: str, because: str, replacing: str | None = None) -> Version:
         """Move a version to production and let this process answer with it. Other processes follow at their next look.
@@ -105,6 +109,7 @@ class Promote:
                 replacing=replacing,
             )  # fmt: skip
             self._announce(conn, "version.promoted", "low", f"{self.model} {number} is in production", because)
+        self._tell(moved, "put back" if current.state == "archived" else "promoted", by)
         self.pool.swap(self.model, moved)
         return moved
 
@@ -146,7 +151,11 @@ class Promote:
         with self.store.write() as conn:
             for digest in {deleted.digest, deleted.tags.get("base", deleted.digest)} - versions.digests(conn):
                 self.pool.discard(digest)
+        self._tell(deleted, "deleted", by)
         return deleted
+
+    def _tell(self, version: Version, fate: str, by: str) -> None:
+        log("promote.finished", model=self.model, version=version.number, fate=fate, by=by)
 
     def _announce(self, conn: Connection, event: str, severity: Severity, title: str, text: str) -> None:
         at = self.clock.now()

@@ -32,6 +32,7 @@ from farero.serving.layout import REFERENCE, RESULT, write_contract
 from farero.serving.stored import Labelled
 from farero.store import labels, runs, versions
 from farero.store.database import Store
+from farero.telemetry import log
 
 REFERENCE_ROWS = 200_000
 """Rows at most, the newest, that a reference profile is made of."""
@@ -186,15 +187,18 @@ class Retrain:
         )  # fmt: skip
         with self.store.write() as conn:
             runs.start(conn, run)
+        log("retrain.started", model=self.model, run=run.id, kind=run.kind, rows=train.count)
         try:
             with tempfile.TemporaryDirectory(prefix="farero-train-") as name:
                 version = self._build(Path(name), train, heldout, until, origin, because, tags, rehearsed, refit_of)
         except FareroError as failure:
             with self.store.write() as conn:
                 runs.finish(conn, run.id, self.clock.now(), "failed", None, str(failure))
+            log("retrain.failed", level="error", model=self.model, run=run.id, code=failure.code)
             raise
         with self.store.write() as conn:
             runs.finish(conn, run.id, self.clock.now(), "succeeded", version.number, None)
+        log("retrain.finished", model=self.model, run=run.id, version=version.number, trained_rows=version.trained_rows)
         return Trained(version=version, rows=train if whole is None else whole, heldout=heldout)
 
     def _build(

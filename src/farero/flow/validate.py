@@ -13,6 +13,7 @@ from farero.core.version import Version
 from farero.errors import PredictFailed
 from farero.serving.pool import Pool
 from farero.serving.stored import Labelled
+from farero.telemetry import log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,12 @@ class Validate:
             heldout: labelled rows newer than what either was trained on; None where nothing was held out.
         """
         if production is None:
-            return _accepted("there is no version in production to beat")
-        return replace(self._contest(candidate, production, heldout), against=production.number)
+            verdict = _accepted("there is no version in production to beat")
+        else:
+            verdict = replace(self._contest(candidate, production, heldout), against=production.number)
+        log("validate.finished", model=candidate.model, version=candidate.number, against=verdict.against, accepted=verdict.accepted,
+            rows=verdict.rows)  # fmt: skip
+        return verdict
 
     def _contest(self, candidate: Version, production: Version, heldout: Labelled | None) -> Verdict:
         if not self.gated:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from farero.core.window import Window
+from farero.errors import IllegalMove
 from farero.ports import PredictionLog
 from farero.serving import stored
 from farero.store import steps
@@ -42,6 +43,21 @@ class Windows:
         """Note that the window has been through every step."""
         with self.store.write() as conn:
             steps.put(conn, self.model, window, "done", b"", window.end)
+
+    def check_free(self, version: str) -> None:
+        """See that no window which is still to come needs this version.
+
+        Raises:
+            IllegalMove: it answered rows that have not been through the loop yet.
+        """
+        with self.store.read() as conn:
+            last = steps.last_end(conn, self.model, "done")
+        waiting = self.log.read(self.model, last, None, ["version"])["version"].unique().to_pylist()
+        if version in waiting:
+            raise IllegalMove(
+                f"{self.model} {version} answered rows of a window that is not closed yet.",
+                hint="Delete it once that window is among those of: farero monitor.",
+            )
 
     def until(self, at: datetime) -> Window:
         """The span from the last window's end to `at`: what a training by hand is booked under."""

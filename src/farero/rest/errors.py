@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
@@ -11,6 +10,7 @@ from starlette.responses import Response
 
 from farero import errors
 from farero.core.schema import Fault
+from farero.telemetry import log
 
 RETRY_AFTER_S = 2
 
@@ -42,8 +42,6 @@ TITLES: Mapping[int, str] = {
     500: "Something failed inside",
     503: "Not available right now",
 }
-
-_logger = logging.getLogger("farero.rest")
 
 
 class FaultJson(TypedDict):
@@ -93,12 +91,12 @@ def problem(
 def answer_error(error: Exception, request_id: str) -> Response:
     """The answer to any error. One that is not ours is a bug: logged whole, and told to the caller only by its request id."""
     if not isinstance(error, errors.FareroError):
-        _logger.error("unexpected error in request %s", request_id, exc_info=error, extra={"request_id": request_id})
+        log("error", level="error", error=error, request_id=request_id)
         detail = "An unexpected error happened; the server's log has it under this request id."
         return problem(500, "internal-error", detail, request_id)
     status = status_of(error)
     if status >= 500:
-        _logger.error("%s in request %s: %s", error.code, request_id, error, exc_info=error, extra={"request_id": request_id})
+        log("error", level="error", error=error, request_id=request_id)
     wait = RETRY_AFTER_S if isinstance(error, errors.NotReady) or (isinstance(error, errors.OutsideError) and error.retryable) else None
     detail = f"{error.message} {error.hint}" if error.hint else error.message
     return problem(status, error.code, detail, request_id, faults=faults_of(error), retry_after_s=wait)

@@ -13,6 +13,7 @@ from farero.errors import NotReady
 from farero.ports import ModelFiles
 from farero.serving.engine import Engine, load
 from farero.serving.layout import REFERENCE, read_contract
+from farero.telemetry import log
 
 KEPT = 4
 """Versions kept in memory beside those in production: a candidate is judged, then promoted, without loading it twice."""
@@ -63,7 +64,10 @@ class Pool:
         """
         with self._loading:
             loaded = self._load(version, fresh=False)
+            before = self._production.get(model)
             self._production = {**self._production, model: loaded}
+        if before is None or before.version.number != version.number:
+            log("model_loaded", model=model, version=version.number, engine=loaded.engine.kind)
         return loaded
 
     def drop(self, model: str) -> None:
