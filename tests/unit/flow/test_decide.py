@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.benches import DAY, LOST, WON, Installation, day, install
+
+from farero.core.gate import Verdict
+from farero.core.policy import PolicyRule
+from farero.project.load import Loaded
+from farero.store import decisions
+
+PATIENT = PolicyRule(name="patient", trigger="always", cooldown=2 * DAY, min_rows=1, holdout_share=0.5)
+CALM: dict[str, Any] = {
+    "drift_alarm": False, "drift_because": "", "drift_share": 0.0, "performance": 1.0, "baseline": 1.0, "performance_fell": False
+}  # fmt: skip
+
+
+@pytest.mark.row("M9")
+def test_a_decision_is_made_once_a_window_and_read_back_afterwards(here: Installation) -> None:
+    first = here.loop.decide.choose(day(0), **CALM, at=day(0).end)
+    later = here.loop.decide.choose(day(0), **(CALM | {"drift_alarm": True, "drift_because": "x moved"}), at=day(1).end)
+    assert later == first
+    with here.bench.store.read() as conn:
+        assert [entry.decision for entry in decisions.all(conn, "points")] == [first]
+
+
+@pytest.mark.row("M9")
+def test_inside_the_cool_down_nothing_is_trained_and_the_reason_names_the_last_training(points: Loaded, tmp_path: Path) -> None:
+    here = install(points, tmp_path, PATIENT)
+    here.start()
+    assert here.day(0, WON).decision.action == "retrain"
+    turn = here.day(1, WON)
+    assert turn.decision.action == "keep"
+    assert turn.decision.because[-1] == "but the last training was on 2024-01-02, inside the cool-down of 2d"
+    assert here.day(2, WON).decision.action == "retrain"
+
+
+@pytest.mark.row("M10")
+def test_every_lost_contest_doubles_the_cool_down_until_one_is_won(points: Loaded, tmp_path: Path) -> None:
+    here = install(points, tmp_path, PolicyRule(name="patient", trigger="always", cooldown=DAY, min_rows=1, holdout_share=0.5))
+    here.start()
+    actions = [here.day(number, LOST).decision.action for number in range(7)]
+    assert actions == ["retrain", "keep", "retrain", "keep", "keep", "keep", "retrain"]
+
+
+@pytest.mark.row("M9")
+def test_a_forced_decision_carries_the_reason_of_the_person(here: Installation) -> None:
+    decision = here.loop.decide.forced(day(0), because="a new season", at=day(0).end)
+    assert (decision.action, decision.because, decision.policy) == ("retrain", ("asked for: a new season",), "forced")
+
+
+def test_the_outcome_of_a_failed_training_is_a_verdict_with_its_failure(here: Installation) -> None:
+    here.loop.decide.choose(day(0), **CALM, at=day(0).end)
+    assert here.loop.decide.verdict(day(0)) is None
+    here.loop.decide.outcome(day(0), candidate=None, verdict=None, failed="out of memory")
+    found = here.loop.decide.verdict(day(0))
+    assert found == Verdict(accepted=False, metric={"current": None, "candidate": None}, because=("out of memory",))
+
+
+def test_labels_that_are_known_only_later_do_not_count_as_new_rows(points: Loaded, tmp_path: Path) -> None:
+    here = install(points, tmp_path, PolicyRule(name="many", trigger="always", cooldown=timedelta(0), min_rows=30))
+    here.start()
+    here.predict(0)
+    here.label(0, rows=range(29))
+    here.label(0, rows=range(29, 40), known_at=day(0).end + timedelta(seconds=1))
+    (turn,) = here.end(0)
+    assert turn.decision.because[-1] == "but only 29 labelled rows are newer than what production was trained on, 30 are needed"
+    here.predict(1)
+    (turn,) = here.end(1)
+    assert turn.decision.action == "retrain"
