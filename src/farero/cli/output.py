@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
 from farero.cli.exits import exit_code
-from farero.errors import FareroError, FaultList
+from farero.errors import BadInput, FareroError, FaultList
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 ModelOption = Annotated[str | None, typer.Option("--model", help="Which model, where the installation has several.")]
@@ -72,6 +73,18 @@ def text(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
     return escape(str(value))
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write an HTML page to a file.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as fault:
+        raise BadInput(f"The report cannot be written to {path}: {fault.strerror}.", hint="Name a file that you may write.") from None
 
 
 @contextmanager

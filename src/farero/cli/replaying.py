@@ -168,7 +168,4 @@ def _rule(app: App, model: str, words: str) -> PolicyRule:
 def _write_report(result: ReplayResult, path: Path) -> None:
     from farero.app import replay_report
 
-    try:
-        path.write_text(replay_report(result), encoding="utf-8")
-    except OSError as fault:
-        raise BadInput(f"The report cannot be written to {path}: {fault.strerror}.") from None
+    output.write_page(path, replay_report(result))

@@ -47,6 +47,7 @@ def drift(
     reference: Annotated[Path, typer.Argument(help="CSV or Parquet: what is normal.")],
     current: Annotated[Path, typer.Argument(help="CSV or Parquet: what to compare with it.")],
     rule: Annotated[str, typer.Option(help="guarded, bonferroni, textbook, share or psi.")] = "guarded",
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained report here.")] = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """Compare two files, no project needed; exit 1 when the second drifted from the first."""
@@ -54,7 +55,15 @@ def drift(
         from farero.core.compare import compare_tables
         from farero.project.table import read_table
 
-        found = compare_tables(read_table(reference, typed=True), read_table(current, typed=True), rule=rule).to_dict()
+        before, after = read_table(reference, typed=True), read_table(current, typed=True)
+        compared = compare_tables(before, after, rule=rule)
+        if html is not None:
+            from farero.core.bars import distributions
+            from farero.core.drift_page import page
+
+            bars = distributions(before, after, [column.name for column in compared.columns])
+            output.write_page(html, page(compared, bars, reference=reference.name, current=current.name))
+        found = compared.to_dict()
         if as_json:
             output.emit(found)
         else:

@@ -1,0 +1,145 @@
+"""How the values of a column lie in two tables, as counts in common bins, and as bars in SVG text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farero.core.chart import number_text
+from farero.core.raw_column import RawColumn, look_at, read
+from farero.core.reference import Floats
+
+BINS = 24
+_LEVELS = 10
+_WHOLE = 14
+_WIDE, _TALL, _FOOT = 320, 110, 22
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bars:
+    """Shares [0-1] of both tables in common bins, in order.
+
+    Attributes:
+        names: of the bins where these are single values (`levels`), else of the first and the last edge.
+        left_out: levels that are too rare to be drawn.
+    """
+
+    names: tuple[str, ...]
+    reference: tuple[float, ...]
+    current: tuple[float, ...]
+    levels: bool
+    left_out: int = 0
+
+
+def distributions(
+    reference: Mapping[str, NDArray[Any]], current: Mapping[str, NDArray[Any]], names: Sequence[str], *, sample: int = 200_000
+) -> dict[str, Bars]:
+    """The bars of every named column that both tables have as values of one kind; others are left out.
+
+    Args:
+        sample: rows at most of either table, spread evenly: a picture needs no more.
+    """
+    made: dict[str, Bars] = {}
+    for name in names:
+        sides = [look_at(_thinned(table[name], sample)) for table in (reference, current)]
+        kinds = {side.kind for side in sides}
+        if len(kinds) == 1 and kinds <= {"number", "date", "choice", "flag"}:
+            before, after = (read(side, side.kind) for side in sides)
+            drawn = _of_values(before, after) if before.kind in ("number", "date") else _of_levels(before, after)
+            if drawn is not None:
+                made[name] = drawn
+    return made
+
+
+def bar_chart(bars: Bars, *, title: str) -> str:
+    """Reference as filled bars, current as an outline over them (numbers) or as bars beside them (levels)."""
+    highest = max([*bars.reference, *bars.current, 1e-12])
+    count = len(bars.reference)
+    step = _WIDE / count
+
+    def bar(at: float, width: float, share: float) -> str:
+        tall = share / highest * (_TALL - 4)
+        return f"M{at:.1f} {_TALL}v{-tall:.1f}h{width:.1f}v{tall:.1f}z" if share else ""
+
+    parts = [
+        f'<svg class="bars" viewBox="0 0 {_WIDE} {_TALL + _FOOT}" role="img" aria-label="{escape(title)}"><title>{escape(title)}</title>'
+    ]
+    if bars.levels:
+        wide = step * 0.38
+        before = "".join(bar(number * step + step * 0.1, wide, share) for number, share in enumerate(bars.reference))
+        after = "".join(bar(number * step + step * 0.52, wide, share) for number, share in enumerate(bars.current))
+        parts.append(f'<path class="ref" d="{before}"/><path class="now solid" d="{after}"/>')
+        room = max(2, int(step / 6.2))
+        if bars.left_out:
+            parts.append(f'<text x="{_WIDE}" y="10" text-anchor="end">and {bars.left_out} rarer levels</text>')
+        for number, name in enumerate(bars.names):
+            short = name if len(name) <= room else name[: room - 1] + "…"
+            at = f'x="{(number + 0.5) * step:.1f}" y="{_TALL + 15}" text-anchor="middle"'
+            parts.append(f"<text {at}>{escape(short)}<title>{escape(name[:200])}</title></text>")
+    else:
+        before = "".join(bar(number * step, step - 1, share) for number, share in enumerate(bars.reference))
+        heights = [_TALL - share / highest * (_TALL - 4) for share in bars.current]
+        line = "".join(f"{'L' if number else 'M'}{number * step:.1f} {y:.1f}H{(number + 1) * step:.1f}" for number, y in enumerate(heights))
+        parts.append(f'<path class="ref" d="{before}"/><path class="now" d="{line}"/>')
+        parts.append(f'<text x="0" y="{_TALL + 15}">{escape(bars.names[0])}</text>')
+        parts.append(f'<text x="{_WIDE}" y="{_TALL + 15}" text-anchor="end">{escape(bars.names[-1])}</text>')
+    parts.append(f'<path class="base" d="M0 {_TALL}H{_WIDE}"/></svg>')
+    return "".join(parts)
+
+
+def edge_text(value: float, kind: str) -> str:
+    """A value of a column in words: a number, or a day."""
+    if kind != "date":
+        return number_text(value)
+    try:
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d}"
+    except (OverflowError, ValueError, OSError):
+        return number_text(value)
+
+
+def _thinned(cells: NDArray[Any], most: int) -> NDArray[Any]:
+    return cells if len(cells) <= most else cells[:: -(-len(cells) // most)]
+
+
+def _of_values(before: RawColumn, after: RawColumn) -> Bars | None:
+    held = [side.values[np.isfinite(side.values)] for side in (before, after)]
+    if not held[0].size or not held[1].size:
+        return None
+    both = np.concatenate(held)
+    few = np.unique(both) if both.size else both
+    if len(few) <= _WHOLE and np.array_equal(few, np.floor(few)) and before.kind == "number":
+        shares = [np.array([(values == value).mean() for value in few]) for values in held]
+        return Bars(names=tuple(number_text(value) for value in few), reference=_tuple(shares[0]), current=_tuple(shares[1]), levels=True)
+    # A single wild value must not squeeze all others into one bin: the outermost half per cent counts in the first and last bin.
+    low, high = (float(edge) for edge in np.quantile(both, [0.005, 0.995]))
+    if high <= low:
+        low, high = float(both.min()), float(both.max())
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, BINS + 1)
+    shares = [np.histogram(np.clip(values, low, high), edges)[0] / values.size for values in held]
+    names = (edge_text(low, before.kind), edge_text(high, before.kind))
+    return Bars(names=names, reference=_tuple(shares[0]), current=_tuple(shares[1]), levels=False)
+
+
+def _of_levels(before: RawColumn, after: RawColumn) -> Bars | None:
+    totals = [sum(side.levels.values()) for side in (before, after)]
+    if not totals[0] or not totals[1]:
+        return None
+    weight = {
+        name: before.levels.get(name, 0) / totals[0] + after.levels.get(name, 0) / totals[1] for name in {*before.levels, *after.levels}
+    }
+    ordered = sorted(weight, key=lambda name: (-weight[name], name))
+    shown, rest = ordered[:_LEVELS], ordered[_LEVELS:]
+    shares = [[side.levels.get(name, 0) / total for name in shown] for side, total in ((before, totals[0]), (after, totals[1]))]
+    return Bars(names=tuple(shown), reference=tuple(shares[0]), current=tuple(shares[1]), levels=True, left_out=len(rest))
+
+
+def _tuple(shares: Floats) -> tuple[float, ...]:
+    return tuple(float(share) for share in shares)
