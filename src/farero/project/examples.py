@@ -47,7 +47,7 @@ EXAMPLES: Mapping[str, Example] = {
     for example in (
         Example(
             name="bikes", title="Bike rentals per hour", data="hours.parquet", time="ts", label="cnt", window="1w",
-            train_until="2011-07-01", source="UCI Machine Learning Repository 275, Fanaee-T (2013)", licence="CC BY 4.0",
+            train_until="2012-01-02", source="UCI Machine Learning Repository 275, Fanaee-T (2013)", licence="CC BY 4.0",
         ),
         Example(
             name="flights", title="Late flights from New York", data="flights.parquet", time="time_hour", label="late", window="1d",

@@ -85,8 +85,8 @@ def run(bench: Bench, history: History, *, policy: str, until: datetime, size: t
         upto = int(np.searchsorted(history.known[arrivals], stored.moment(window.end), side="right"))
         _tell(bench, history, arrivals[told:upto], window_of=served)
         told = upto
-        for turn in bench.loop.turn(window.end):
-            turns[turn.window.end] = turn
+        if _is_whole(history, window, number == len(windows) - 1):
+            turns.update({turn.window.end: turn for turn in bench.loop.turn(window.end)})
         progress((number + 1) / len(windows), f"{window.end:%Y-%m-%d}")
     return _result(bench, history, policy, served, turns, process_time() - begun)
 
@@ -111,6 +111,12 @@ def _windows(history: History, first: int, size: timedelta) -> list[tuple[Window
         found.append((window, begin, end))
         begin = end
     return found
+
+
+def _is_whole(history: History, window: Window, is_last: bool) -> bool:
+    """Whether the history lasts to the end of its last window, all but a tenth; what happened in the rest of it nobody recorded, so nobody
+    could have judged it."""
+    return not is_last or stored.aware(history.times[-1]) >= window.end - (window.end - window.start) / 10
 
 
 def _predict(bench: Bench, history: History, window: Window, begin: int, end: int) -> _Served:
