@@ -121,4 +121,9 @@ class Loop:
     def _carry_out(self, window: Window, trained: Trained, verdict: Verdict) -> Version:
         self.decide.outcome(window, candidate=trained.version.number, verdict=verdict, failed=None)
         version = self.retrain.refit(trained, until=window.end) if verdict.accepted else trained.version
-        return self.promote.apply(version, verdict, by="farero")
+        moved = self.promote.apply(version, verdict, by="farero")
+        if version.number != trained.version.number:
+            self.promote.shelve(
+                trained.version.number, by="farero", because=f"{version.number} learnt from the rows that judged it as well"
+            )
+        return moved

@@ -10,10 +10,13 @@ from farero.core.gate import Verdict
 from farero.core.version import Version, last_good
 from farero.errors import BadInput, IllegalMove, VersionNotFound
 from farero.ports import Clock, Message
+from farero.project.trial import sample
 from farero.serving.pool import Pool
 from farero.store import outbox, versions
 from farero.store.database import Connection, Store
 from farero.telemetry import log
+
+SMOKE_ROWS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,7 @@ class Promote:
     def to_production(self, number: str, *, by: str, because: str, replacing: str | None = None) -> Version:
         """Move a version to production and let this process answer with it. Other processes follow at their next look.
 
-        The files are verified, the model is loaded and answers its trial rows before anything moves, so that
+        The files are verified, and the model is loaded and answers made-up rows before anything moves, so that
         production is loadable at every moment. The version that was in production is archived, never deleted.
 
         Args:
@@ -100,7 +103,7 @@ class Promote:
         if current.state == "production":
             self.pool.swap(self.model, current)
             return current
-        self.pool.get(current)
+        self._smoke(current)
         if current.state in ("candidate", "rejected"):
             current = self.to_staging(number, by=by, because=because)
         with self.store.write() as conn:
@@ -156,6 +159,26 @@ class Promote:
 
     def _tell(self, version: Version, fate: str, by: str) -> None:
         log("promote.finished", model=self.model, version=version.number, fate=fate, by=by)
+
+    def shelve(self, number: str, *, by: str, because: str) -> Version:
+        """Archive a candidate that will not serve itself; anything else stays where it is."""
+        with self.store.write() as conn:
+            current = versions.get(conn, self.model, number)
+            if current.state != "candidate":
+                return current
+            return versions.move(
+                conn, self.model, number, source="candidate", target="archived", at=self.clock.now(), by=by, because=because
+            )  # fmt: skip
+
+    def _smoke(self, version: Version) -> None:
+        """Load a version and ask it about rows of every kind that its features allow.
+
+        Raises:
+            PredictFailed: it raises or answers nonsense.
+        """
+        loaded = self.pool.get(version)
+        columns, _ = sample(loaded.schema, loaded.label, seed=0, rows=SMOKE_ROWS)
+        loaded.engine.predict(columns, SMOKE_ROWS)
 
     def _announce(self, conn: Connection, event: str, severity: Severity, title: str, text: str) -> None:
         at = self.clock.now()
