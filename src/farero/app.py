@@ -135,7 +135,7 @@ class App:
         checked = check_rows(schema, rows, prefix=prefix)
         if checked.faults:
             self._loops[model].predict.refuse(checked.faults, self._clock.now().date())
-            log("prediction.refused", level="warning", model=model, rows=len(rows), faults=len(checked.faults))
+            log("prediction.refused", level="warning", model=model, rows=len(rows), faults=len(checked.faults), request_id=request_id)
             raise SchemaMismatch(f"{len(checked.faults)} faults in {len(rows)} rows; nothing was predicted.", faults=checked.faults)
         return self._answer(model, checked.rows, request_id, endpoint)
 
@@ -156,7 +156,7 @@ class App:
         predict = self._loops[model].predict
         answered = predict.answer(rows, request_id=request_id or self._new_id(), endpoint=endpoint, at=self._clock.now())
         self._answered[model] += rows.count
-        log("prediction", model=model, version=answered.version, rows=rows.count, endpoint=endpoint, id=answered.request_id)
+        log("prediction", model=model, version=answered.version, rows=rows.count, endpoint=endpoint, request_id=answered.request_id)
         return predict.spell(answered)
 
     def label(self, model: str, rows: Sequence[LabelRow], *, prefix: str = "labels") -> LabelReceipt:

@@ -15,7 +15,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final, Literal, TextIO, TypeAlias
 
-from farero.errors import FareroError
+from farero.errors import FareroError, ProjectError
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 
@@ -81,7 +81,9 @@ def _told(error: BaseException) -> dict[str, object]:
     frames = "".join(traceback.format_tb(error.__traceback__))
     told: dict[str, object] = {"error": type(error).__name__, "traceback": frames}
     if isinstance(error, FareroError):
-        told |= {"code": error.code, "detail": error.message}
+        told["code"] = error.code
+        if not isinstance(error, ProjectError):  # its message quotes what the project's own code said, which may quote its input
+            told["detail"] = error.message
     if error.__cause__ is not None:
         told["cause"] = type(error.__cause__).__name__
     return told
@@ -157,10 +159,15 @@ class _SharedFile(RotatingFileHandler):
 
     def doRollover(self) -> None:  # noqa: N802 (the name that logging calls)
         """Rename the full file, unless another process has done so while this one waited for its turn."""
-        if self.stream is not None:
-            fcntl.flock(self.stream.fileno(), fcntl.LOCK_EX)  # let go of when the file is closed
+        if self.stream is None:
+            return
+        held = os.dup(self.stream.fileno())  # the lock belongs to the open file, and must outlast the stream, which is closed on the way
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
             if not self._follow():
                 super().doRollover()
+        finally:
+            os.close(held)
 
     def _follow(self) -> bool:
         """Open the file anew where its name leads to another one by now; says whether it did."""
