@@ -93,7 +93,7 @@ def _totals(result: ReplayResult) -> str:
     rows = [
         (
             escape(policy.name),
-            f'<span class="{"best" if policy.metric == best else ""}">{_figure(policy.metric)}</span>',
+            f'<span class="{"best" if best is not None and policy.metric == best else ""}">{_figure(policy.metric)}</span>',
             _figure(policy.worst(higher_is_better=result.higher_is_better)),
             policy.retrainings, policy.promotions, policy.rejections, sum(window.drift_alarm for window in policy.windows),
             len(policy.incidents), f"{policy.unlabelled:,}", f"{policy.cpu_s:.1f}",

@@ -94,19 +94,20 @@ def serve(run: Callable[[Plan, Callable[[float, str], None]], PolicyResult]) -> 
 def _start(index: int, plan: Plan, command: str, folder: Path, events: Queue[tuple[int, str]], threads: int) -> subprocess.Popen[str]:
     source = folder / f"{index}.in"
     source.write_bytes(pickle.dumps(plan))
-    errors = (folder / f"{index}.err").open("w")
     # Policies run beside each other; libraries that spin threads over every core would only get in each other's way.
     environment = {**dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), str(threads)), **os.environ}
-    process = subprocess.Popen(
-        [sys.executable, "-c", command, str(source), str(folder / f"{index}.out")], stdout=subprocess.PIPE, stderr=errors, text=True,
-        env=environment,
-    )  # fmt: skip
+    with (folder / f"{index}.err").open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", command, str(source), str(folder / f"{index}.out")], stdout=subprocess.PIPE, stderr=errors, text=True,
+            env=environment,
+        )  # fmt: skip
 
     def listen() -> None:
         if process.stdout is not None:
-            for line in process.stdout:
-                if line[:1] in "01" and line.strip():
-                    events.put((index, line.strip()))
+            with process.stdout as lines:
+                for line in lines:
+                    if line[:1] in "01" and line.strip():
+                        events.put((index, line.strip()))
         events.put((index, ""))
 
     threading.Thread(target=listen, daemon=True).start()
