@@ -118,7 +118,7 @@ class App:
             return model
         if len(self.models) > 1:
             raise BadInput("This installation has several models.", hint=f"Name one with --model: {', '.join(self.models)}.")
-        return self.models[0]
+        return next(iter(self._projects))
 
     def predict(
         self, model: str, rows: Sequence[object], *, request_id: str | None = None, endpoint: str = "predict", prefix: str = "rows"

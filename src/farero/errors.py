@@ -48,9 +48,7 @@ class FaultList(CallerError):
 
     code = "faults"
 
-    def __init__(
-        self, message: str | None = None, *, faults: Sequence[object] = (), hint: str | None = None, **context: object
-    ) -> None:
+    def __init__(self, message: str | None = None, *, faults: Sequence[object] = (), hint: str | None = None, **context: object) -> None:
         super().__init__(message, hint=hint, **context)
         self.faults = tuple(faults)
 
@@ -153,9 +151,7 @@ class OutsideError(FareroError):
 
     code = "outside-error"
 
-    def __init__(
-        self, message: str | None = None, *, retryable: bool = True, hint: str | None = None, **context: object
-    ) -> None:
+    def __init__(self, message: str | None = None, *, retryable: bool = True, hint: str | None = None, **context: object) -> None:
         super().__init__(message, hint=hint, **context)
         self.retryable = retryable
 

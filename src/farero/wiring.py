@@ -85,7 +85,7 @@ def _app(loaded: Loaded, clock: Clock) -> App:
     files = FolderModels(home / "models")
     spool = Spool(home / "spool", _writer())
     pool = Pool(files)
-    channels = {channel.name: channel.min_severity for channel in settings.channels}
+    channels: dict[str, Severity] = {channel.name: channel.min_severity for channel in settings.channels}
     rooms = _Rooms(
         loaded=loaded, store=store, log=log, files=files, child=ChildProcess(WARM), clock=clock, pool=pool, spool=spool,
         key=settings.privacy.key(loaded.root), channels=channels, notifiers={c.name: _notifier(c, loaded.root) for c in settings.channels},

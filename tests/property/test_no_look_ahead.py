@@ -23,7 +23,7 @@ from farero.replay.side_by_side import Plan
 from farero.serving import stored
 from farero.wiring import bench
 
-PROJECT = '''
+PROJECT = """
 import farero as fa
 import numpy as np
 
@@ -50,7 +50,7 @@ project = fa.Project(
     model="points", features=Point, train=train, label=fa.Number("y", arrives_within="36h"),
     policy=fa.Policy(cooldown="2d", min_rows=10),
 )
-'''
+"""
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 24
 A_DAY = 12
@@ -79,7 +79,7 @@ def make_history(root: Path, seed: int) -> History:
     return recorded.read(path, _project(root).schema, _project(root).label_spec, time="ts")
 
 
-def _project(root: Path):  # noqa: ANN202
+def _project(root: Path):
     return load(root).projects["points"]
 
 
@@ -117,7 +117,9 @@ def before(result: PolicyResult, at: datetime) -> list[object]:
 
 
 @pytest.mark.row("M11")
-@pytest.mark.parametrize("rule", [PolicyRule(name="farero", cooldown=timedelta(days=2), min_rows=10), NAMED["always"]], ids=["farero", "always"])
+@pytest.mark.parametrize(
+    "rule", [PolicyRule(name="farero", cooldown=timedelta(days=2), min_rows=10), NAMED["always"]], ids=["farero", "always"]
+)
 @settings(max_examples=6)
 @given(day=st.integers(8, DAYS - 2), seed=st.integers(0, 2**16))
 def test_a_planted_future_changes_nothing_before_it(loaded: Loaded, rule: PolicyRule, day: int, seed: int) -> None:
@@ -134,7 +136,9 @@ def test_the_planted_future_would_show_if_it_were_read(loaded: Loaded) -> None:
     history = make_history(loaded.root, 1)
     at = T0 + timedelta(days=10)
     rule = NAMED["always"]
-    assert before(live(loaded, history, rule), T0 + timedelta(days=DAYS)) != before(live(loaded, plant(history, at, 3), rule), T0 + timedelta(days=DAYS))
+    assert before(live(loaded, history, rule), T0 + timedelta(days=DAYS)) != before(
+        live(loaded, plant(history, at, 3), rule), T0 + timedelta(days=DAYS)
+    )
 
 
 @pytest.mark.row("M11")

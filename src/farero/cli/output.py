@@ -39,9 +39,8 @@ def emit(value: object) -> None:
 
 
 def _plain(value: object) -> object:
-    if hasattr(value, "item"):
-        return value.item()
-    return str(value)
+    item = getattr(value, "item", None)
+    return item() if callable(item) else str(value)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:

@@ -54,4 +54,7 @@ def worst_status(statuses: Sequence[Status]) -> Status:
     >>> worst_status(["healthy", "unhealthy", "degraded"]), worst_status([])
     ('unhealthy', 'healthy')
     """
-    return max(statuses, key=STATUSES.index, default="healthy")
+    gravest: Status = "healthy"
+    for status in statuses:
+        gravest = max(gravest, status, key=STATUSES.index)
+    return gravest

@@ -66,7 +66,8 @@ def update(
     by_kind = {incident.kind: incident for incident in open_incidents}
     changed: list[Incident] = []
     announce: list[Incident] = []
-    for kind in dict.fromkeys(finding.kind for finding in findings):
+    kinds: dict[FindingKind, None] = {finding.kind: None for finding in findings}
+    for kind in kinds:
         of_kind = [finding for finding in findings if finding.kind == kind]
         severity = worst([finding.severity for finding in of_kind])
         because = "; ".join(finding.because for finding in of_kind[:5])

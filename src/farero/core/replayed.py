@@ -153,5 +153,3 @@ def _incident(incident: Incident) -> dict[str, object]:
         "resolved": _z(incident.resolved) if incident.resolved else None,
         "because": incident.because,
     }
-
-
