@@ -54,7 +54,4 @@ def worst_status(statuses: Sequence[Status]) -> Status:
     >>> worst_status(["healthy", "unhealthy", "degraded"]), worst_status([])
     ('unhealthy', 'healthy')
     """
-    gravest: Status = "healthy"
-    for status in statuses:
-        gravest = max(gravest, status, key=STATUSES.index)
-    return gravest
+    return STATUSES[max((STATUSES.index(status) for status in statuses), default=0)]
