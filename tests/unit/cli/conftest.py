@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         here.run("train", str(root / "data.csv"), "--time", "ts", "--promote")
         here.run("train", str(root / "data.csv"), "--because", "once more")
     return root
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command writes events to its own stderr, which is closed when the runner is done with it."""
+    logger = logging.getLogger("farero")
+    before, level = logger.handlers[:], logger.level
+    yield
+    logger.handlers[:] = before
+    logger.setLevel(level)
 
 
 @pytest.fixture
