@@ -30,5 +30,5 @@ project = fa.Project(
     train=train,
     label=fa.Number("cnt", unit="rentals/hour", arrives_within="1h"),
     monitors=[fa.Quality(max_missing=0.05), fa.Drift(), fa.Performance("mae", max=100.0)],
-    policy=fa.Policy(gate=fa.Gate("mae"), window="1w", cooldown="3w"),
+    policy=fa.Policy(gate=fa.Gate("mae"), window="1w", cooldown="2w"),
 )
