@@ -159,7 +159,7 @@ def label_rows(path: Path, label: LabelSpec, *, now: datetime) -> list[LabelRow]
     count = len(table[value])
     ids = _texts(table.get("request_id"), count)
     keys = _texts(table.get("key"), count)
-    numbers = [int(float(str(number))) for number in table["row"]] if "row" in table else [0] * count
+    numbers = _numbers(path.name, table["row"]) if "row" in table else [0] * count
     times = _moments(table.get("time"), count, "time")
     known = _moments(table.get("known_at"), count, "known_at")
     return [
@@ -173,6 +173,26 @@ def label_rows(path: Path, label: LabelSpec, *, now: datetime) -> list[LabelRow]
 
 def _texts(values: NDArray[Any] | None, count: int) -> list[str | None]:
     return [None] * count if values is None else [None if value is None or value == "" else str(value) for value in values.tolist()]
+
+
+def _numbers(name: str, values: NDArray[Any]) -> list[int]:
+    """The positions of rows in their requests; a blank one is the first."""
+    found: list[int] = []
+    faults: list[Fault] = []
+    for at, value in enumerate(values.tolist()):
+        try:
+            number = 0.0 if value is None or value == "" or value != value else float(value)
+        except ValueError:
+            number = -1.0
+        if not (number.is_integer() and 0 <= number < 2**31):
+            faults.append(
+                Fault(path=f"row[{at}]", code="bad-row", message=f"is {str(value)[:40]!r}, not a whole number from 0 to 2147483647")
+            )
+            number = 0.0
+        found.append(int(number))
+    if faults:
+        raise BadInput(f"{name}: {len(faults)} row number(s) cannot be read; no label was stored.", faults=faults)
+    return found
 
 
 def _moments(values: NDArray[Any] | None, count: int, name: str) -> list[datetime | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 
 class Strict(BaseModel):
@@ -14,15 +14,31 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _in_reach(time: datetime) -> datetime:
+    if not 1900 <= time.year <= 9000:  # so that it can be told in UTC, and a window's length be taken from it or added
+        raise ValueError("the year must be from 1900 to 9000")
+    return time
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a NUL character (U+0000) cannot be stored; leave it out")
+    return text
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_reach)]
+Name = Annotated[str, AfterValidator(_storable)]
+
+
 class LabelIn(Strict):
     """One label: for a request and its row, or for an entity key at a time."""
 
     label: str | bool | int | float | None
-    request_id: str | None = None
-    row: int = Field(default=0, ge=0)
-    key: str | None = None
-    time: AwareDatetime | None = None
-    known_at: AwareDatetime | None = None
+    request_id: Name | None = None
+    row: int = Field(default=0, ge=0, lt=2**31)
+    key: Name | None = None
+    time: Moment | None = None
+    known_at: Moment | None = None
 
     @model_validator(mode="after")
     def _is_placed(self) -> LabelIn:

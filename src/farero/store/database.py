@@ -18,7 +18,7 @@ import sqlalchemy
 from sqlalchemy import Connection as Connection
 from sqlalchemy import Engine, event, exc, pool
 
-from farero.errors import ConfigInvalid, Conflict, Corrupt, StoreUnavailable
+from farero.errors import BadInput, ConfigInvalid, Conflict, Corrupt, StoreUnavailable
 from farero.store import upgrade
 from farero.store.tables import metadata
 
@@ -193,6 +193,11 @@ def _translated(engine: Engine, doing: str) -> Iterator[None]:
         raise Conflict(
             f"The state database refused a change: {clash.orig}.", hint="Somebody else was faster: read again, then decide."
         ) from clash
+    except (exc.DataError, OverflowError) as unfit:  # psycopg's word and sqlite3's for a value that no column can hold
+        if isinstance(unfit, OverflowError) and "SQLite" not in str(unfit):
+            raise
+        cause = str(getattr(unfit, "orig", unfit)).strip().splitlines()[0]
+        raise BadInput(f"A value cannot be stored: {cause}.", hint="Leave out NUL characters, and numbers beyond 2147483647.") from unfit
     except exc.TimeoutError as full:
         raise StoreUnavailable(f"No connection to {where} became free.", hint="Try again.") from full
     except exc.DBAPIError as failure:
