@@ -38,7 +38,7 @@ def watch(process: psutil.Popen) -> tuple[int, float]:
         resident = 0
         for one in family(process):
             try:
-                resident += one.memory_info().rss
+                resident += one.memory_full_info().pss
                 used = one.cpu_times()
                 spent[one.pid] = used.user + used.system
             except psutil.Error:

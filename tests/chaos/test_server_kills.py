@@ -48,6 +48,9 @@ class _Server:
     def kill(self) -> None:
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self._drain.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
 
 
 def _load(url: str, round_number: int, client: int, acknowledged: list[tuple[str, int]], stop: threading.Event, seed: int) -> None:
