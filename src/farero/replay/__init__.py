@@ -87,6 +87,8 @@ def run(bench: Bench, history: History, *, policy: str, until: datetime, size: t
         told = upto
         if _is_whole(history, window, number == len(windows) - 1):
             turns.update({turn.window.end: turn for turn in bench.loop.turn(window.end)})
+        else:
+            bench.loop.record.done(window)  # a live loop that goes on from here must not judge it either
         progress((number + 1) / len(windows), f"{window.end:%Y-%m-%d}")
     return _result(bench, history, policy, served, turns, process_time() - begun)
 
