@@ -40,7 +40,7 @@ project = fa.Project(
     features=Customer,
     train=train,
     key="customerID",
-    label=fa.Binary("Churn", positive="Yes", arrives_within="30d"),
+    label=fa.Binary("Churn", positive="Yes", negative="No", arrives_within="30d"),
     monitors=[fa.Quality(max_missing=0.05), fa.Drift(), fa.Performance("roc_auc", min=0.80)],
     policy=fa.Policy(gate=fa.Gate("roc_auc", gain=0.005)),
 )

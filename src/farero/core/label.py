@@ -29,6 +29,7 @@ class LabelSpec:
     arrives_within: timedelta
     classes: tuple[str, ...] = ()
     positive: str | None = None
+    negative: str | None = None
     unit: str | None = None
 
 
@@ -60,7 +61,8 @@ def encode_labels(
 ) -> tuple[NDArray[np.float64], tuple[Fault, ...]]:
     """Turn raw labels into float64, NaN where missing (None, NaN, blank) or at fault, and list every fault.
 
-    Binary labels are 1/0, true/false, yes/no in any case; with `positive` set, that text is 1 and any other is 0. Text of a number is read.
+    Binary labels are 1/0, true/false, yes/no in any case; text of a number is read. With `positive` set, that text is 1;
+    `negative`, where set, is 0 and anything else a fault; where not, any other text is 0, but for one that only differs in case or spaces.
 
     >>> spec = LabelSpec(name="late", kind="binary", arrives_within=timedelta(days=1))
     >>> values, faults = encode_labels(spec, ["yes", False, 1, None, "maybe"])
@@ -110,9 +112,19 @@ def _encode(spec: LabelSpec, value: object) -> float | Misfit:
         return float(value)
     if spec.positive is not None and isinstance(value, (str, int, float)):
         text = value.strip() if isinstance(value, str) else f"{value:g}"
-        return float(text == spec.positive)
+        return _named(spec, text, spec.positive)
     shown = repr(value)[:40]
     return Misfit("bad-label", f"is {shown}, not 1 or 0, true or false, yes or no")
+
+
+def _named(spec: LabelSpec, text: str, positive: str) -> float | Misfit:
+    """1 or 0 for a text, where the label's own texts are named."""
+    if text in (positive, spec.negative):
+        return float(text == positive)
+    for own in filter(None, (positive, spec.negative)):
+        if "".join(text.split()).casefold() == "".join(own.split()).casefold():
+            return Misfit("bad-label", f"is {text!r:.40}; did you mean {own!r}?")
+    return Misfit("bad-label", f"is {text!r:.40}, neither {positive!r} nor {spec.negative!r}") if spec.negative is not None else 0.0
 
 
 def _field(spec: LabelSpec, levels: tuple[str, ...] = ()) -> Field:

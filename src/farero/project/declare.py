@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast, get_args, overload
 
 from farero.core.window import parse_duration
-from farero.project.features import Declared, Features, PersonalRule, Place, caller, declared
+from farero.project.calls import Place, caller, forgive
+from farero.project.features import Declared, Features, PersonalRule, declared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,11 +76,15 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """Yes or no. 1, true and "yes" count as yes; `positive` names another text for it. `arrives_within`: how long the truth takes."""
+    """Yes or no. 1, true and "yes" count as yes. `arrives_within`: how long the truth takes.
+
+    `positive` names another text for yes, `negative` one for no: with both, any other text is refused; without `negative`, it counts as no.
+    """
 
     name: str
     arrives_within: str = field(kw_only=True)
     positive: str | None = field(default=None, kw_only=True)
+    negative: str | None = field(default=None, kw_only=True)
     place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
@@ -285,6 +290,7 @@ class Project:
             arrives_within=parse_duration(label.arrives_within),
             classes=label.classes if isinstance(label, Classes) else (),
             positive=label.positive if isinstance(label, Binary) else None,
+            negative=label.negative if isinstance(label, Binary) else None,
             unit=label.unit if isinstance(label, Number) else None,
         )
 
@@ -356,3 +362,7 @@ class Project:
                 if limit is not None:
                     limits.append((monitor.metric, limit))
         return tuple(limits)
+
+
+for _kind in (Binary, Number, Classes, Quality, Drift, Performance, Gate, Policy, Risk, Project):
+    forgive(_kind)

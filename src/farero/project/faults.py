@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from farero.core.schema import Fault, denied_name
 from farero.core.window import parse_duration
+from farero.project.calls import UNKNOWN, Place
 from farero.project.declare import (
     LOWER_IS_BETTER,
     Binary,
@@ -31,7 +32,7 @@ from farero.project.declare import (
     Risk,
     Trigger,
 )
-from farero.project.features import Declared, Features, PersonalRule, Place, declared
+from farero.project.features import Declared, Features, PersonalRule, declared
 
 RESERVED = frozenset({"label", "rows", "row", "request_id"})
 """Names that mean something else in a request, in labels or in training data."""
@@ -70,7 +71,7 @@ class _Faults:
             self.add(place, "model", "bad-name", f"{project.model!r} is no name; use lower-case letters, digits, - and _, 64 at most")
         if isinstance(project.features, type) and issubclass(project.features, Features):
             self._features(project)
-        else:
+        elif project.features is not UNKNOWN:
             self.add(place, "features", "wrong-type", "must be a class; declare one as: class Customer(fa.Features)")
         self._train(project)
         kind = self._label(project)
@@ -144,6 +145,8 @@ class _Faults:
     # ── Label and training ──
 
     def _train(self, project: Any) -> None:
+        if project.train is UNKNOWN:
+            return
         if not callable(project.train):
             self.add(project.place, "train", "wrong-type", "must be a function; write: def train(data: fa.TrainingSet) -> fa.Classifier")
             return
@@ -156,14 +159,16 @@ class _Faults:
 
     def _label(self, project: Any) -> str | None:
         label = project.label
+        if label is UNKNOWN:
+            return None
         if not isinstance(label, (Binary, Number, Classes)):
             self.add(project.place, "label", "wrong-type", "must be fa.Binary(...), fa.Number(...) or fa.Classes(...)")
             return None
         if not isinstance(label.name, str) or not label.name:
             self.add(label.place, "label", "bad-name", f"{label.name!r} is no name; give the name of the label's column")
         self._duration(label.place, "arrives_within", label.arrives_within)
-        if isinstance(label, Binary) and label.positive is not None and (not isinstance(label.positive, str) or not label.positive):
-            self.add(label.place, "positive", "wrong-type", f"must be text, not {label.positive!r}; write positive={str(label.positive)!r}")
+        if isinstance(label, Binary):
+            self._texts(label)
         if isinstance(label, Classes):
             wrong = [name for name in label.classes if not isinstance(name, str) or not name]
             if wrong:
@@ -171,6 +176,16 @@ class _Faults:
             elif len(set(label.classes)) < 2 or len(set(label.classes)) < len(label.classes):
                 self.add(label.place, "classes", "twice", "must be two or more, each of them once")
         return str(project.kind)
+
+    def _texts(self, label: Binary) -> None:
+        for name, text in (("positive", label.positive), ("negative", label.negative)):
+            if text is not None and (not isinstance(text, str) or not text.strip()):
+                remedy = f"write {name}={str(text)!r}" if str(text).strip() else "name a text, or leave it out"
+                self.add(label.place, name, "wrong-type", f"must be text, not {text!r}; {remedy}")
+        if label.negative is not None and label.positive is None:
+            self.add(label.place, "negative", "missing", "goes with positive; name the text for yes, too: positive=...")
+        elif label.negative is not None and label.negative == label.positive:
+            self.add(label.place, "negative", "twice", f"is {label.negative!r} like positive; name the text for no")
 
     # ── Monitors and policy ──
 
@@ -184,7 +199,7 @@ class _Faults:
                 self.add(project.place, "monitors", "wrong-type", f"{monitor!r} is no monitor; use fa.Quality, fa.Drift and fa.Performance")
                 continue
             word = f"fa.{type(monitor).__name__}"
-            mark = (word, monitor.metric) if isinstance(monitor, Performance) else word
+            mark = (word, repr(monitor.metric)) if isinstance(monitor, Performance) else word
             if mark in seen:
                 self.add(monitor.place, word, "twice", "is there more than once; keep one of them")
             seen.add(mark)
@@ -238,6 +253,8 @@ class _Faults:
                 self.add(place, subject, "wrong-metric", message)
                 return False
             return True
+        if metric is UNKNOWN:
+            return False
         self.add(place, subject, "unknown-metric", f"there is no metric {metric!r}; {_near(metric, fitting)}")
         return False
 

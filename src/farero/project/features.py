@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias, cast
 
+from farero.project.calls import Place, caller, forgiving
+
 Missing: TypeAlias = Literal["refused", "allowed"]
 New: TypeAlias = Literal["refuse", "allow"]
 PersonalRule: TypeAlias = Literal["drop", "hash", "bucket"]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a project file something was declared."""
-
-    file: str
-    line: int
-
-
-def caller() -> Place:
-    """The line of the project file that is being run."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).split(".")[0] == "farero":
-        frame = frame.f_back
-    return Place(frame.f_code.co_filename, frame.f_lineno)
 
 
 class Features:
@@ -48,6 +33,7 @@ class Declared:
     place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
+@forgiving
 def number(
     *, unit: str | None = None, min: float | None = None, max: float | None = None, missing: Missing = "refused", public: bool = False
 ) -> float:
@@ -62,6 +48,7 @@ def number(
     return cast(float, Declared(kind="number", unit=unit, min=min, max=max, missing=missing, public=public))
 
 
+@forgiving
 def choice(*levels: str, missing: Missing = "refused", new: New = "refuse", public: bool = False) -> str:
     """One of several texts. The model sees a category with exactly these levels.
 
@@ -72,16 +59,19 @@ def choice(*levels: str, missing: Missing = "refused", new: New = "refuse", publ
     return cast(str, Declared(kind="choice", levels=levels, missing=missing, new=new, public=public))
 
 
+@forgiving
 def flag(*, missing: Missing = "refused") -> bool:
     """True or false. The model sees bool; where missing values are allowed float64: 1, 0 or NaN."""
     return cast(bool, Declared(kind="flag", missing=missing))
 
 
+@forgiving
 def date(*, missing: Missing = "refused", public: bool = False) -> datetime:
     """A moment, with its zone. The model sees datetime64 in UTC."""
     return cast(datetime, Declared(kind="date", missing=missing, public=public))
 
 
+@forgiving
 def personal(rule: PersonalRule, /) -> str:
     """Personal data that clients may send along: never seen by the model, never stored in clear.
 

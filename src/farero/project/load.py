@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import faulthandler
+import json
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from farero.core.schema import Fault
 from farero.errors import ConfigInvalid
-from farero.project import config, faults, source, trial
+from farero.project import config, faults, rehearsal, source
 from farero.project.config import Settings
 from farero.project.declare import Project
 
@@ -45,25 +49,58 @@ def load(root: Path) -> Loaded:
 
 def check(root: Path, run_trial: bool = True) -> list[Fault]:
     """Every fault of farero.toml and the projects; with `run_trial`, also of a training on a made-up sample where nothing else is wrong."""
-    found = _Found(root.resolve())
-    listed = list(found.faults)
-    if found.settings is not None:
-        listed += _secrets(found.settings, found.root)
+    root = root.resolve()
+    seen = rehearsal.look(root)
+    listed = list(seen.faults)
+    try:
+        settings, _ = config.parse((root / config.FILE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return listed  # said already
+    if settings is not None:
+        listed += _secrets(settings, root)
     if run_trial:
-        for model, project in found.projects.items():
-            listed += trial.trial(project, found.recipes[model], found.root)
+        memory_mb = settings.train.memory_mb if settings else rehearsal.TRIAL_MEMORY_MB
+        for sound in seen.trials:
+            listed += rehearsal.trial(sound["recipe"], root, sound["at"], memory_mb=memory_mb)
     return listed
 
 
-class _Found:
-    """What a folder holds, and what is wrong with it. `projects` are those without a fault."""
+def look_process() -> None:
+    """What the process of `rehearsal.look` does: run the project files, and keep on file what was found so far and what is being run."""
+    root, folder, timeout_s = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
+    stack = (folder / "stack.txt").open("w")
+    faulthandler.dump_traceback_later(timeout_s / 2, file=stack)  # early enough that it is on file when the time is up
+    rehearsal.limit_output()
 
-    def __init__(self, root: Path) -> None:
+    def keep(found: _Found, running: str | None) -> None:
+        faults = [{"path": fault.path, "code": fault.code, "message": fault.message} for fault in found.faults]
+        trials = [{"recipe": dict(found.recipes[model]), "at": _place(project, root)} for model, project in found.projects.items()]
+        partial = folder / "seen.part"
+        partial.write_text(json.dumps({"faults": faults, "trials": trials, "running": running}), encoding="utf-8")
+        partial.replace(folder / "seen.json")
+
+    keep(_Found(root, keep), None)
+    faulthandler.cancel_dump_traceback_later()
+
+
+def _place(project: Project, root: Path) -> str:
+    """Where train stands."""
+    code = getattr(project.train, "__code__", None)
+    file, line = (Path(code.co_filename), f":{code.co_firstlineno}") if code else (Path(project.place.file), "")
+    return f"{file.relative_to(root) if file.is_relative_to(root) else file}{line} train"
+
+
+class _Found:
+    """What a folder holds, and what is wrong with it. `projects` are those without a fault. Tells `keep` which file it is about to run."""
+
+    def __init__(self, root: Path, keep: Callable[[_Found, str], None] | None = None) -> None:
         self.root = root
         self.settings: Settings | None = None
         self.projects: dict[str, Project] = {}
         self.recipes: dict[str, Mapping[str, str]] = {}
         self.faults: list[Fault] = []
+        self._keep = keep
+        self._broken: set[str] = set()  # files with wrong calls, which are listed already
         text = self._read()
         if text is None:
             return
@@ -92,19 +129,30 @@ class _Found:
         file, _, name = reference.rpartition(":")
         if file not in modules:
             modules[file] = None
-            modules[file] = source.run(self.root, file)
+            modules[file] = self._run(file)
         module = modules[file]
         if module is None:
             return  # its fault is listed already
         project = source.pick(module, self.root, reference, name)  # type: ignore[arg-type]
         wrong = faults.find(project, self.root)
-        if project.model in self.projects:
+        if isinstance(project.model, str) and project.model in self.projects:
             message = f"another project is called {project.model!r}; give it a name of its own"
             wrong.append(Fault(path=f"{file}:{project.place.line} model", code="twice", message=message))
         self.faults += wrong
-        if not wrong:
+        if not wrong and file not in self._broken:
             self.projects[project.model] = project
             self.recipes[project.model] = source.recipe(self.root, reference)
+
+    def _run(self, file: str) -> ModuleType:
+        if self._keep is not None:
+            self._keep(self, file)
+        wrong: list[Fault] = []
+        try:
+            return source.run(self.root, file, wrong)
+        finally:
+            if wrong:
+                self._broken.add(file)
+                self.faults += [fault for fault in dict.fromkeys(wrong) if fault not in self.faults]
 
 
 def _secrets(settings: Settings, root: Path) -> list[Fault]:

@@ -13,12 +13,13 @@ import traceback
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 import farero
 from farero.core.schema import Fault
 from farero.errors import ConfigInvalid
 from farero.project import stand_in
+from farero.project.calls import collecting
 from farero.project.declare import Project
 
 # Thousands of loaded files lie here; resolving each of them would take longer than many a training.
@@ -44,8 +45,10 @@ def find(recipe: Mapping[str, str]) -> Project:
     return pick(loaded or run(root, file), root, reference, name)
 
 
-def run(root: Path, file: str) -> ModuleType:
+def run(root: Path, file: str, wrong: list[Fault] | None = None) -> ModuleType:
     """Run a project file as a module; the project's folder is where its own imports are found first.
+
+    With `wrong`, wrong calls of declarations are added to it, and the file runs on with something in their place.
 
     Raises:
         ConfigInvalid: the file is not there, is no Python, or raised; names the line of the project's own code.
@@ -61,11 +64,25 @@ def run(root: Path, file: str) -> ModuleType:
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     try:
-        exec(compile(text, str(path), "exec"), module.__dict__)
+        code = compile(text, str(path), "exec")
+        if wrong is None:
+            exec(code, module.__dict__)
+        else:
+            _run_on(code, module, root, wrong)
     except (Exception, SystemExit) as error:
         del sys.modules[module.__name__]
         raise _explained(error, root, path) from error
     return module
+
+
+def _run_on(code: CodeType, module: ModuleType, root: Path, wrong: list[Fault]) -> None:
+    with collecting() as calls:
+        try:
+            exec(code, module.__dict__)
+        finally:
+            for call in calls:
+                at = f"{_shown(Path(call.place.file), root)}:{call.place.line} {call.subject}"
+                wrong.append(Fault(path=at, code="wrong-call", message=call.message))
 
 
 def pick(module: ModuleType, root: Path, reference: str, name: str) -> Project:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import signal
-import subprocess
+import resource
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -23,15 +21,14 @@ import pyarrow.feather as feather
 from numpy.typing import NDArray
 
 from farero.core.label import LabelSpec
-from farero.core.schema import Columns, Fault, Field, Schema
+from farero.core.schema import Columns, Field, Schema
 from farero.errors import ConfigInvalid, TrainFailed
 from farero.project import source
-from farero.project.declare import Project, TrainingSet
+from farero.project.declare import TrainingSet
 from farero.project.frame import frame, series
+from farero.project.rehearsal import TRIAL_ROWS, limit_memory, limit_output
 from farero.project.threads import limited
 
-TRIAL_ROWS = 200
-TRIAL_TIMEOUT_S = 120.0
 _ASKED = 100
 _MODELS_HINT = "Let train return a fitted model."
 
@@ -98,54 +95,39 @@ def check_model(model: Any, label: LabelSpec, rows: pd.DataFrame) -> None:
         raise TrainFailed(f"{made} whose predict_proba gives no probabilities.", hint="They are from 0 to 1 and add up to 1 in each row.")
 
 
-def trial(project: Project, recipe: Mapping[str, str], root: Path, *, timeout_s: float = TRIAL_TIMEOUT_S) -> list[Fault]:
-    """Train on a made-up sample in a process of its own; the fault that shows, if any."""
-    with tempfile.TemporaryDirectory(prefix="farero-trial-") as name:
-        folder = Path(name)
-        columns, labels = sample(project.schema, project.label_spec, seed=project.seed)
-        table = {field.name: pa.array(columns[field.name]) for field in project.schema.features}
-        feather.write_feather(pa.table({**table, "label": labels}), str(folder / "data.feather"), compression="uncompressed")
-        write_spec(folder, recipe, seed=project.seed, until=datetime(2024, 1, 1, tzinfo=UTC))
-        command = [sys.executable, "-c", "from farero.project.trial import trial_process; trial_process()", name, str(root)]
-        # A group of its own, so that what train starts ends with it.
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, cwd=root,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )  # fmt: skip
-        code = getattr(project.train, "__code__", None)
-        at = f"{_shown(code.co_filename, root)}:{code.co_firstlineno} train" if code else f"{_shown(project.place.file, root)} train"
-        try:
-            output, _ = child.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            message = f"did not end within {timeout_s:g} s on {TRIAL_ROWS} made-up rows; make it quicker on small data"
-            return [Fault(path=at, code="trial-timeout", message=message)]
-        finally:
-            _end(child)
-        verdict = folder / "fault.json"
-        if verdict.exists():
-            told = json.loads(verdict.read_text(encoding="utf-8"))
-            return [Fault(path=f"{told['at']} train" if told["at"] else at, code="trial-failed", message=told["message"])]
-        if child.returncode != 0 or not (folder / "result.json").exists():
-            tail = " ".join(output.decode(errors="replace").split()[-40:])
-            how = f"was killed by signal {-child.returncode}" if child.returncode < 0 else "ended its process before it returned"
-            return [Fault(path=at, code="trial-died", message=f"{how} on a made-up sample; its last words: {tail or 'none'}")]
-    return []
-
-
 def trial_process() -> None:
-    """What the trial's own process does: `train_job`, and say what went wrong and where."""
-    folder, root = Path(sys.argv[1]), Path(sys.argv[2])
+    """What the process of `rehearsal.trial` does: make a sample, `train_job`, and say what went wrong and where."""
+    folder, root, memory_mb = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    limit_output()
+    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    project = source.find(recipe)
+    columns, labels = sample(project.schema, project.label_spec, seed=project.seed)
+    table = {field.name: pa.array(columns[field.name]) for field in project.schema.features}
+    feather.write_feather(pa.table({**table, "label": labels}), str(folder / "data.feather"), compression="uncompressed")
+    write_spec(folder, recipe, seed=project.seed, until=datetime(2024, 1, 1, tzinfo=UTC))
+    before = limit_memory(memory_mb)
+    me = os.getpid()
     try:
         train_job(folder)
-    except (TrainFailed, ConfigInvalid) as failure:
-        told = {"at": "", "message": f"failed on a made-up sample: {failure}"}
-    except BaseException as error:  # noqa: BLE001  # also SystemExit: whatever ends the training is what the user must hear of
-        at = source.place_in(error, root, root)
-        message = f"failed on a made-up sample of {TRIAL_ROWS} rows: {type(error).__name__}: {error}; it must cope with any row that fits"
-        told = {"at": "" if at.startswith(".:") else at, "message": message}
-    else:
         return
+    except BaseException as error:  # also SystemExit: whatever ends the training is what the user must hear of
+        if os.getpid() != me:
+            raise  # a process that train forked: it has nothing to say
+        resource.setrlimit(resource.RLIMIT_AS, before)  # room to tell what happened
+        told = _told(error, root, memory_mb)
     (folder / "fault.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+def _told(error: BaseException, root: Path, memory_mb: int) -> dict[str, str]:
+    at = source.place_in(error, root, root)
+    where = {"at": "" if at.startswith(".:") else at}
+    if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
+        remedy = "take less on small data, or raise memory_mb under [train] in farero.toml (a trial has 2048 at most)"
+        return {**where, "message": f"ran out of memory: {TRIAL_ROWS} made-up rows took more than {memory_mb} MiB; {remedy}"}
+    if isinstance(error, (TrainFailed, ConfigInvalid)):
+        return {"at": "", "message": f"failed on a made-up sample: {error}"}
+    shown = f"{type(error).__name__}: {error}"
+    return {**where, "message": f"failed on a made-up sample of {TRIAL_ROWS} rows: {shown}; it must cope with any row that fits"}
 
 
 def sample(schema: Schema, label: LabelSpec, *, seed: int, rows: int = TRIAL_ROWS) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
@@ -187,16 +169,3 @@ def _pickled(model: object, recipe: Mapping[str, str]) -> bytes:
     finally:
         for module in modules:
             cloudpickle.unregister_pickle_by_value(module)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # nothing of the group is left
-    child.communicate()
-
-
-def _shown(file: str, root: Path) -> str:
-    path = Path(file)
-    return str(path.relative_to(root)) if path.is_relative_to(root) else file

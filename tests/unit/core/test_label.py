@@ -56,6 +56,24 @@ def test_a_positive_text_of_one_s_own_is_one_and_every_other_text_zero() -> None
     assert encode_labels(two, [1, 2, 2.0, "2"])[0].tolist() == [0.0, 1.0, 1.0, 1.0]
 
 
+def test_with_both_texts_named_any_other_is_a_fault() -> None:
+    both = LabelSpec(name="Churn", kind="binary", arrives_within=DAY, positive="Yes", negative="No")
+    values, faults = encode_labels(both, ["Yes", "No", True, None, "Maybe", "no", 1, False])
+    assert _same(values.tolist(), [1.0, 0.0, 1.0, math.nan, math.nan, math.nan, math.nan, 0.0])
+    assert [str(fault) for fault in faults] == [
+        "labels[4]: is 'Maybe', neither 'Yes' nor 'No'",
+        "labels[5]: is 'no'; did you mean 'No'?",
+        "labels[6]: is '1', neither 'Yes' nor 'No'",
+    ]
+
+
+@pytest.mark.parametrize("raw", ["yes", "YES", "Y es"])
+def test_a_text_that_is_nearly_the_positive_one_is_not_taken_for_no(raw: str) -> None:
+    values, faults = encode_labels(CHURN, [raw])
+    assert np.isnan(values).all()
+    assert faults[0].message == f"is {raw!r}; did you mean 'Yes'?"
+
+
 def test_one_and_true_do_not_stand_for_each_other() -> None:
     assert _same(encode_labels(COUNT, [1, True, 1.0])[0].tolist(), [1.0, math.nan, 1.0])
 

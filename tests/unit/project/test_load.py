@@ -78,3 +78,65 @@ def test_check_runs_train_on_a_made_up_sample(tmp_path: Path) -> None:
     assert fault.path == "project.py:25 train"
     assert "ValueError: no such column" in fault.message
     assert check(tmp_path, run_trial=False) == []
+
+
+def test_wrong_calls_do_not_hide_each_other_or_other_faults(tmp_path: Path) -> None:
+    text = """\
+import farero as fa
+
+
+class Row(fa.Features):
+    a: float = fa.number(mim=0)
+    b: float = fa.number(3, min=5, max=1)
+    c: str = fa.personal()
+
+
+def train(data):
+    return data
+
+
+project = fa.Project(
+    foo=3,
+    model="m",
+    features=Row,
+    monitors=[fa.Drift(verdct="psi"), fa.Performance()],
+    policy=fa.Policy(gate=fa.Gate("roc_auk")),
+    label=fa.Binary("c", arive_within="later"),
+)
+other = fa.Binary("c")
+classes = fa.Classes()
+"""
+    make(tmp_path, text)
+    listed = [str(fault) for fault in check(tmp_path)]
+    assert listed == [
+        "project.py:5 fa.number: has no option 'mim'; did you mean 'min'?",
+        "project.py:6 fa.number: takes no values without a name, not 1; name the others: unit=, min=, max=, missing=, public=",
+        'project.py:7 fa.personal: lacks rule; add "drop", "hash" or "bucket"',
+        "project.py:18 fa.Drift: has no option 'verdct'; did you mean 'verdict'?",
+        'project.py:18 fa.Performance: lacks metric; add a metric, such as "roc_auc" or "mae"',
+        "project.py:20 fa.Binary: has no option 'arive_within'; did you mean 'arrives_within'?",
+        "project.py:14 fa.Project: has no option 'foo'; it takes model, features, train, label, key, monitors, policy, risk, seed",
+        "project.py:14 fa.Project: lacks train; add train= and your function that trains",
+        'project.py:22 fa.Binary: lacks arrives_within; add arrives_within="30d", or however long the truth takes',
+        'project.py:23 fa.Classes: lacks name; add the name of the label\'s column, such as "cancelled"',
+        'project.py:23 fa.Classes: lacks arrives_within; add arrives_within="30d", or however long the truth takes',
+        *listed[11:],
+    ]
+    assert [line.split(": ")[0] for line in listed[11:]] == [
+        "project.py:6 b",
+        "project.py:7 c",
+        "project.py:20 arrives_within",
+        "project.py:19 fa.Gate",
+    ]
+    with pytest.raises(ConfigInvalid, match=f"{len(listed)} faults"):
+        load(tmp_path)
+
+
+def test_wrong_calls_before_an_error_are_listed_with_it(tmp_path: Path) -> None:
+    make(tmp_path, "import farero as fa\nx = fa.Gate()\nraise ValueError('no')\n")
+    assert [(fault.path, fault.code) for fault in check(tmp_path)] == [("project.py:2 fa.Gate", "wrong-call"), ("project.py:3", "raised")]
+
+
+def test_a_lacking_label_does_not_make_its_metric_wrong(tmp_path: Path) -> None:
+    make(tmp_path, GOOD.replace(', label=fa.Binary("y", arrives_within="1d")', ', monitors=[fa.Performance("mae", max=1)]'))
+    assert [fault.path for fault in check(tmp_path)] == ["project.py:28 fa.Project"]

@@ -130,39 +130,6 @@ def test_a_sample_fits_the_schema_with_gaps_only_where_allowed_and_every_class()
     assert all(np.array_equal(columns[name], again[name], equal_nan=name == "b") for name in columns)
 
 
-def _trial(root: Path, body: str, timeout_s: float = 60.0) -> str:
-    make(root, with_train(body))
-    recipe = source.recipe(root, "project.py:project")
-    source.run(root, "project.py")
-    listed = trial.trial(source.find(recipe), recipe, root, timeout_s=timeout_s)
-    return "\n".join(map(str, listed))
-
-
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        ("return Model(0.5)", ""),
-        (
-            "return Model(data.X['tenure'].fillna(0).iloc[0] / 0 * 0 + missing_name)",
-            "project.py:25 train: failed on a made-up sample of 200 rows: NameError",
-        ),
-        ("return 3", "project.py:24 train: failed on a made-up sample: train returned a int, which has no predict"),
-        ("raise SystemExit(0)", "project.py:25 train: failed on a made-up sample of 200 rows: SystemExit"),
-        ("import os\nprint('last words')\nos._exit(0)", "ended its process before it returned on a made-up sample; its last words"),
-        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "was killed by signal 9"),
-    ],
-)
-def test_a_trial_says_what_went_wrong_and_where(tmp_path: Path, body: str, says: str) -> None:
-    found = _trial(tmp_path, body)
-    assert says in found
-    assert bool(says) == bool(found)
-
-
-def test_a_trial_that_hangs_is_ended(tmp_path: Path) -> None:
-    found = _trial(tmp_path, "import threading\nthreading.Event().wait()", timeout_s=0.5)
-    assert "did not end within 0.5 s" in found
-
-
 def test_a_model_is_stored_in_plain_pickle(tmp_path: Path) -> None:
     _train(tmp_path, tmp_path / "job")
     model = pickle.loads((tmp_path / "job" / "model.pkl").read_bytes())
