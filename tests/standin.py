@@ -24,7 +24,7 @@ from farero.core.run import Run
 from farero.core.schema import check_rows
 from farero.core.version import Move, Version
 from farero.core.window import Window
-from farero.errors import BadInput, IncidentNotFound, ModelNotFound, NotReady, SchemaMismatch, VersionNotFound
+from farero.errors import BadInput, IncidentNotFound, ModelNotFound, NotReady, SchemaMismatch, VersionNotFound, counted
 
 START = datetime(2011, 7, 4, tzinfo=UTC)
 
@@ -115,7 +115,8 @@ class Standin:
             raise self.fails_with
         checked = check_rows(self.project(model).schema, rows, prefix=prefix)
         if checked.faults:
-            raise SchemaMismatch(f"{len(checked.faults)} faults in {len(rows)} rows; nothing was predicted.", faults=checked.faults)
+            told = f"{counted(len(checked.faults), 'fault')} in {counted(len(rows), 'row')}"
+            raise SchemaMismatch(f"{told}; nothing was predicted.", faults=checked.faults)
         production = self._production(model)
         if production is None:
             raise NotReady(f"No version of {model} is in production.", hint="Train one with: farero train DATA.")

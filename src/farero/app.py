@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,14 +22,9 @@ from farero.core.run import Run
 from farero.core.schema import Fault, Rows, check_columns, check_rows
 from farero.core.version import Move, Version
 from farero.core.window import duration_text
-from farero.errors import (
-    BadInput,
-    FareroError,
-    ModelNotFound,
-    NotReady,
-    SchemaMismatch,
-)
+from farero.errors import BadInput, FareroError, ModelNotFound, NotReady, SchemaMismatch, counted
 from farero.flow.health import HealthCheck
+from farero.flow.record import attempt
 from farero.loop import Loop, Turn
 from farero.replay import history as recorded
 from farero.replay import report, side_by_side
@@ -95,7 +91,7 @@ class App:
         self._started = clock.now()
         self._handed_over = self._started
         self._stamp: Mapping[str, tuple[str, int]] | None = None
-        self._broken: dict[str, str] = {}
+        self._broken: dict[str, FareroError] = {}
         self._answered: dict[str, int] = dict.fromkeys(projects, 0)
 
     @property
@@ -136,7 +132,8 @@ class App:
         if checked.faults:
             self._loops[model].predict.refuse(checked.faults, self._clock.now().date())
             log("prediction.refused", level="warning", model=model, rows=len(rows), faults=len(checked.faults), request_id=request_id)
-            raise SchemaMismatch(f"{len(checked.faults)} faults in {len(rows)} rows; nothing was predicted.", faults=checked.faults)
+            where = f"{counted(len(checked.faults), 'fault')} in {counted(len(rows), 'row')}"
+            raise SchemaMismatch(f"{where}; nothing was predicted.", faults=checked.faults)
         return self._answer(model, checked.rows, request_id, endpoint)
 
     def predict_table(self, model: str, table: Mapping[str, NDArray[Any]]) -> FilePredicted:
@@ -152,7 +149,9 @@ class App:
 
     def _answer(self, model: str, rows: Rows, request_id: str | None, endpoint: str) -> Served:
         if model in self._broken:
-            raise NotReady(f"{model} cannot be served: {self._broken[model]}", hint="Put another version back with: farero rollback.")
+            # Whoever asks a server shall try again; whoever types a command shall know what is wrong.
+            kind = type(self._broken[model]) if endpoint == "file" else NotReady
+            raise kind(f"{model} cannot be served: {self._broken[model]}", hint="Put another version back with: farero rollback.")
         predict = self._loops[model].predict
         answered = predict.answer(rows, request_id=request_id or self._new_id(), endpoint=endpoint, at=self._clock.now())
         self._answered[model] += rows.count
@@ -162,7 +161,7 @@ class App:
     def label(self, model: str, rows: Sequence[LabelRow], *, prefix: str = "labels") -> LabelReceipt:
         """Take labels; the receipt reports each that was a duplicate, a contradiction, unknown or invalid."""
         self.project(model)
-        self._hand_over()  # a label may come right after its prediction, before the worker has handed that over
+        attempt(self._hand_over)  # a label may come right after its prediction, before the worker has handed that over
         receipt = self._loops[model].label.take(rows, prefix=prefix)
         log("label.stored", model=model, rows=len(rows), stored=receipt.stored, duplicates=receipt.duplicates)
         return receipt
@@ -302,7 +301,7 @@ class App:
         now = self._clock.now()
         if now - self._handed_over >= timedelta(seconds=self.settings.log.handover_s):
             self._handed_over = now
-            self._hand_over()
+            attempt(self._hand_over)
         with self._store.read() as conn:
             stamp = versions.production_stamp(conn)
         if stamp == self._stamp:
@@ -319,7 +318,7 @@ class App:
             self._broken.pop(model, None)
         except FareroError as failure:
             self._pool.drop(model)
-            self._broken[model] = str(failure)
+            self._broken[model] = failure
             log("model.refused", level="error", error=failure, model=model, version=number)
 
     def tick(self) -> list[Turn]:
@@ -388,10 +387,10 @@ class App:
         return self.label(model, rows, prefix=path.name)
 
     def close(self) -> None:
-        """Hand over what is recorded and let go of everything."""
+        """Hand over what is recorded and let go of everything, also where the log takes nothing and this raises."""
         self._spool.close()
-        self._hand_over()
-        self._store.close()
+        with closing(self._store):
+            self._hand_over()
 
 
 def replay_report(result: ReplayResult) -> str:

@@ -22,6 +22,15 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, as messages say it.
+
+    >>> counted(1, "fault"), counted(2, "fault")
+    ('1 fault', '2 faults')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 class FareroError(Exception):
     """Something went wrong in Farero."""
 

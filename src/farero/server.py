@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from farero.console.pages import make_console
 from farero.core.health import Check
-from farero.errors import OutsideError
+from farero.errors import BadInput, OutsideError
 from farero.rest.api import make_api
 from farero.telemetry import LOG_FILE, log, log_to_file, log_to_stream
 from farero.wiring import open_app
@@ -85,8 +85,11 @@ def bind(host: str, port: int) -> socket.socket:
     """A listening socket.
 
     Raises:
+        BadInput: there is no such port.
         OutsideError: it cannot be had; says why and what to do.
     """
+    if not 0 <= port <= 65535:
+        raise BadInput(f"There is no port {port}: a port is 0 to 65535.", hint="Choose one with --port (0 takes a free one).")
     listener: socket.socket | None = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -94,10 +97,10 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(2048)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         if listener is not None:
             listener.close()
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = error.strerror or str(error)
         raise OutsideError(
             f"Cannot listen on {host} port {port}: {reason}.",
             retryable=False,

@@ -29,6 +29,7 @@ EVENTS: Final[dict[str, str]] = {
     "prediction.refused": "a request did not fit the schema; nothing was stored",
     "error": "something failed that nobody asked for",
     "record.handed-over": "segments were committed to the prediction log",
+    "record.waiting": "segments could not be committed to the prediction log; they stay, and what needs no newest rows goes on",
     "record.corrupt": "a segment holds bytes that were not written; it was moved aside",
     "label.stored": "labels came in",
     "profile.built": "a window was summarised",

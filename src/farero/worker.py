@@ -58,7 +58,8 @@ class Worker:
         """How the heart beats, for `/health`."""
         silent_s = time.monotonic() - self._beat
         if self._failures:
-            return Check(name="worker", status="degraded", detail=f"The last {self._failures} turns failed: {self._last_error}")
+            turns = "turn" if self._failures == 1 else f"{self._failures} turns"
+            return Check(name="worker", status="degraded", detail=f"The last {turns} failed: {self._last_error}")
         if self._busy:
             return Check(name="worker", status="healthy", detail=f"At work on a turn for {silent_s:.0f} s")
         if self._loop and silent_s > self._tick_s + LATE_AFTER_S:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from farero.errors import Corrupt, NotFound
+from farero.errors import Corrupt
 from farero.wiring import open_app
 
 PROJECT = '''
@@ -103,7 +103,7 @@ def test_changed_added_and_missing_files_are_never_served_nor_promoted(tmp_path:
             with pytest.raises(Corrupt, match=damage):
                 app.promote("small", numbers[1], by="test", because="")
         shutil.rmtree(folder)
-        with pytest.raises(NotFound, match="model files"):
+        with pytest.raises(Corrupt, match=f"files of small {numbers[1]} are gone"):
             app.promote("small", numbers[1], by="test", because="")
         assert [version.number for version in app.versions("small") if version.state == "production"] == [numbers[0]]
         shutil.copytree(tmp_path / "kept", folder)
@@ -112,7 +112,7 @@ def test_changed_added_and_missing_files_are_never_served_nor_promoted(tmp_path:
     finally:
         app.close()
     served = farero(root, "predict", str(root / "data.csv"))
-    assert served.returncode != 0
+    assert served.returncode == 70
     assert "model.pkl was changed" in " ".join(served.stderr.split())
     assert "farero rollback" in " ".join(served.stderr.split())
 
@@ -130,8 +130,11 @@ def test_a_log_that_cannot_be_written_is_told_in_one_plain_line_and_loses_nothin
         app.close()
     (root / "rows.csv").write_text("x\n1\n2\n")
     told = farero(root, "predict", str(root / "rows.csv"), "--json")
+    assert told.returncode == 0
+    assert "Recorded predictions wait for the log" in told.stderr
     assert "\x1b" not in told.stderr
     assert "Traceback" not in told.stderr
+    assert farero(root, "promote", version.number).returncode == 0
     (root / ".farero" / "log").unlink()
     assert farero(root, "monitor").returncode == 0
     from deltalake import DeltaTable

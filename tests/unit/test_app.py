@@ -12,7 +12,17 @@ from farero.adapters.inline_child import InlineChild
 from farero.adapters.manual_clock import ManualClock
 from farero.app import App
 from farero.core.label import LabelRow
-from farero.errors import BadInput, Corrupt, IllegalMove, IncidentNotFound, ModelNotFound, NotReady, SchemaMismatch, VersionNotFound
+from farero.errors import (
+    BadInput,
+    Corrupt,
+    IllegalMove,
+    IncidentNotFound,
+    LogUnavailable,
+    ModelNotFound,
+    NotReady,
+    SchemaMismatch,
+    VersionNotFound,
+)
 from farero.wiring import open_app
 
 ROW = {"x": 2.0, "shape": "a"}
@@ -69,6 +79,28 @@ def test_a_label_right_after_its_prediction_finds_it(app: App) -> None:
     app.predict("points", [ROW], request_id="r1")
     receipt = app.label("points", [LabelRow(raw=4.0, known_at=T0, request_id="r1")])
     assert (receipt.stored, receipt.unknown) == (1, ())
+
+
+@pytest.mark.row("L1", "M1", "M5")
+def test_a_log_that_takes_nothing_keeps_nobody_from_promoting_nor_from_labelling(app: App, clock: ManualClock, tmp_path: Path) -> None:
+    app.predict("points", [ROW], request_id="r0")
+    app.tick()
+    clock.advance(DAY)
+    app.predict("points", [ROW], request_id="r1")
+    second = app.train("points", tmp_path / "past.csv", time="ts", until=None, because="once more").number
+    in_the_way = app.root / ".farero" / "log" / "points" / f"date={clock.now():%Y-%m-%d}"
+    in_the_way.write_text("where the day's rows should go")
+    with pytest.raises(LogUnavailable):
+        app.tick()
+    app.refresh()
+    assert app.promote("points", second, by="ana", because="better").state == "production"
+    assert app.rollback("points", by="ana", because="worse").number == "1.0.0"
+    labels = [LabelRow(raw=4.0, known_at=clock.now(), request_id=name) for name in ("r0", "r1")]
+    receipt = app.label("points", labels)
+    assert (receipt.stored, len(receipt.unknown)) == (1, 1)
+    in_the_way.unlink()
+    app.tick()
+    assert app.label("points", labels).duplicates == 2
 
 
 @pytest.mark.row("M1")
@@ -158,3 +190,17 @@ def test_what_is_not_there_is_named_with_what_is(app: App) -> None:
     with pytest.raises(IncidentNotFound):
         app.acknowledge("points-1", by="ana")
     assert (app.only_model(None), app.incidents(), app.notifications()) == ("points", [], [])
+
+
+@pytest.mark.row("S4", "M1")
+def test_a_command_hears_what_is_wrong_with_the_files_and_a_server_to_try_again(app: App) -> None:
+    spoil(app, "1.0.0")
+    again = open_app(app.root, clock=ManualClock(T0))
+    try:
+        again.refresh()
+        with pytest.raises(NotReady, match=r"model\.pkl was changed"):
+            again.predict("points", [ROW])
+        with pytest.raises(Corrupt, match=r"model\.pkl was changed"):
+            again.predict_table("points", {"x": np.array([1.0]), "shape": np.array(["a"])})
+    finally:
+        again.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farero.errors import OutsideError
+from farero.errors import BadInput, OutsideError
 from farero.server import bind
 
 
@@ -21,6 +21,6 @@ def test_a_taken_port_is_named_with_what_to_do_next() -> None:
 
 
 @pytest.mark.parametrize("port", [70_000, -1])
-def test_an_impossible_port_is_the_same_kind_of_error(port: int) -> None:
-    with pytest.raises(OutsideError):
+def test_an_impossible_port_is_told_from_one_that_is_taken(port: int) -> None:
+    with pytest.raises(BadInput, match="a port is 0 to 65535"):
         bind("127.0.0.1", port)

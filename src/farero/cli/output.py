@@ -22,13 +22,13 @@ ModelOption = Annotated[str | None, typer.Option("--model", help="Which model, w
 
 
 def stdout() -> Console:
-    """Where results go. Wide enough for tables when it is no terminal."""
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+    """Where results go. When it is no terminal, wide enough for tables, and a line stays a line so that a path can be found in it."""
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def stderr() -> Console:
-    """Where progress and errors go."""
-    return Console(stderr=True, highlight=False)
+    """Where progress and errors go; lines as in `stdout`."""
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 def emit(value: object) -> None:

@@ -14,7 +14,7 @@ import typer
 
 from farero import telemetry
 from farero.cli import output
-from farero.errors import BadInput, CallerError, FareroError
+from farero.errors import BadInput, CallerError, FareroError, LogUnavailable
 
 if TYPE_CHECKING:
     from farero.app import App
@@ -47,7 +47,16 @@ def opened(project: Path, *, as_json: bool = False) -> Iterator[App]:
                 app.refresh()
                 yield app
             finally:
-                app.close()
+                _close(app)
+
+
+def _close(app: App) -> None:
+    """What the command was about is done: a log that takes nothing now is told and no failure. The next command hands over."""
+    try:
+        app.close()
+    except LogUnavailable as failure:
+        telemetry.log("record.waiting", level="error", error=failure)
+        output.stderr().print(f"Recorded predictions wait for the log: {failure}", markup=False)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -118,19 +118,22 @@ def refit_number(judged: str) -> str:
     return f"{major}.{minor}.{patch + 1}"
 
 
-def last_good(served: list[str]) -> str | None:
+def last_good(served: list[str], unusable: Container[str] = ()) -> str | None:
     """The version to roll back to: the one before the present one, not counting those that were rolled back from.
 
     Args:
         served: numbers in the order in which they went into production, the present one last.
+        unusable: numbers to pass over: deleted, or their files are damaged.
 
     >>> last_good(["1.0.0", "1.1.0"]), last_good(["1.0.0", "1.1.0", "1.2.0", "1.1.0"])
     ('1.0.0', '1.0.0')
     >>> last_good(["1.0.0", "1.1.0", "1.0.0"]) is None
     True
+    >>> last_good(["1.0.0", "1.1.0", "1.2.0"], unusable={"1.1.0"})
+    '1.0.0'
     """
     good: list[str] = []
     for number in served:
         good = good[: good.index(number)] if number in good else good
         good.append(number)
-    return good[-2] if len(good) > 1 else None
+    return next((number for number in reversed(good[:-1]) if number not in unusable), None)

@@ -27,7 +27,7 @@ class HealthCheck:
     pool: Pool
     spool: Spool
 
-    def assess(self, *, version: str, uptime_s: float, answered: Mapping[str, int], broken: Mapping[str, str]) -> Health:
+    def assess(self, *, version: str, uptime_s: float, answered: Mapping[str, int], broken: Mapping[str, object]) -> Health:
         """How everything is now.
 
         Args:
@@ -36,11 +36,11 @@ class HealthCheck:
             broken: models whose version in production cannot be loaded, and why.
         """
         checks = [self._state(), self._spooled()]
-        models = [self._model(model, answered.get(model, 0), broken.get(model)) for model in self.models]
+        models = [self._model(model, answered.get(model, 0), str(broken.get(model, ""))) for model in self.models]
         status = worst_status([*(model.status for model in models), *(check.status for check in checks)])
         return Health(status=status, version=version, uptime_s=uptime_s, models=tuple(models), checks=tuple(checks))
 
-    def _model(self, model: str, answered: int, broken: str | None) -> ModelHealth:
+    def _model(self, model: str, answered: int, broken: str) -> ModelHealth:
         span = self.log.span(model)
         predictions = max(span[2] if span else 0, answered)
         try:
@@ -49,7 +49,7 @@ class HealthCheck:
             loaded, broken = None, str(absent)
         if loaded is None:
             return ModelHealth(
-                model=model, status="unhealthy", version=None, loaded=False, engine=None, predictions=predictions, because=broken or ""
+                model=model, status="unhealthy", version=None, loaded=False, engine=None, predictions=predictions, because=broken
             )
         with self.store.read() as conn:
             grave = [incident for incident in incidents.open(conn, model) if incident.severity in ("high", "critical")]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from farero.core.finding import SEVERITIES, Severity
 from farero.core.gate import Verdict
 from farero.core.version import Version, last_good
-from farero.errors import BadInput, IllegalMove, VersionNotFound
+from farero.errors import BadInput, Corrupt, IllegalMove, PredictFailed, VersionNotFound
 from farero.ports import Clock, Message
 from farero.project.trial import sample
 from farero.serving.pool import Pool
@@ -117,28 +117,47 @@ class Promote:
         return moved
 
     def back(self, *, to: str | None, by: str, because: str) -> Version:
-        """Put the last good version back: the one that was in production before this one, or the one named.
+        """Put the last good version back: the newest that was in production before this one and still loads, or the one named.
 
         Raises:
             VersionNotFound: there is none to go back to.
             IllegalMove: the version named was never in production.
+            Corrupt: the files of the version named, or of every earlier one, are not what was stored.
         """
         with self.store.read() as conn:
             kept = {version.number for version in versions.all(conn, self.model)}
-            served = [move.number for move in versions.moves(conn, self.model) if move.target == "production" and move.number in kept]
-        chosen = to or last_good(served)
-        if chosen is None:
-            raise VersionNotFound(
-                f"No version of {self.model} was in production before this one.", hint="See them with: farero versions list."
-            )  # fmt: skip
-        if chosen not in served:
+            served = [move.number for move in versions.moves(conn, self.model) if move.target == "production"]
+        if to is None:
+            return self._last_good(served, kept, by=by, because=because)
+        if to not in served or to not in kept:
             with self.store.read() as conn:
-                versions.get(conn, self.model, chosen)
+                versions.get(conn, self.model, to)
             raise IllegalMove(
-                f"{self.model} {chosen} was never in production, so it is no version to roll back to.",
-                hint=f"Promote it instead: farero promote {chosen}.",
+                f"{self.model} {to} was never in production, so it is no version to roll back to.",
+                hint=f"Promote it instead: farero promote {to}.",
             )
-        return self.to_production(chosen, by=by, because=because)
+        return self.to_production(to, by=by, because=because)
+
+    def _last_good(self, served: list[str], kept: Container[str], *, by: str, because: str) -> Version:
+        skipped: dict[str, str] = {}
+        damaged = False
+        while (number := last_good(served, skipped)) is not None:
+            if number not in kept:
+                skipped[number] = "it was deleted"
+                continue
+            try:
+                return self.to_production(number, by=by, because="; ".join([because, *_told(skipped)]))
+            except (Corrupt, PredictFailed) as failure:
+                skipped[number] = failure.message
+                damaged = True
+        if damaged:
+            raise Corrupt(
+                f"No earlier version of {self.model} can be put back: {'; '.join(_told(skipped))}",
+                hint="Restore the model files from a backup, or promote another: farero versions list.",
+            )
+        raise VersionNotFound(
+            f"No version of {self.model} was in production before this one.", hint="See them with: farero versions list."
+        )  # fmt: skip
 
     def delete(self, number: str, *, by: str, because: str) -> Version:
         """Take a version out of all lists; its files go when no other version needs them. Its history stays.
@@ -188,3 +207,7 @@ class Promote:
                     id=f"{event}/{title}/{at.isoformat()}", event=event, severity=severity, title=title, text=text, model=self.model, at=at
                 )
                 outbox.put(conn, channel, message)
+
+
+def _told(skipped: Mapping[str, str]) -> list[str]:
+    return [f"{number} was skipped: {reason}" for number, reason in skipped.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from farero.core.prediction import Record
 from farero.errors import LogUnavailable
 from farero.ports import PredictionLog
 from farero.serving.spool import Segment, read_segment, segments, taken
+from farero.telemetry import log as log_event
 
 PASS_BYTES: Final = 16 << 20
 """Segments handed over in one transaction. Passes of 64 MiB never came to their end under repeated `kill -9`."""
@@ -58,6 +59,14 @@ def hand_over(folder: Path, log: PredictionLog) -> HandedOver:
             hint="They stay where they are; see that the service may read and write there.",
             folder=str(folder),
         ) from error
+
+
+def attempt(move: Callable[[], object]) -> None:
+    """Hand over before something that need not have the newest rows: they stay where they are while the log takes none."""
+    try:
+        move()
+    except LogUnavailable as failure:
+        log_event("record.waiting", level="error", error=failure)
 
 
 class _HandOver:

@@ -24,7 +24,7 @@ from farero.core.reference import build_reference
 from farero.core.run import Run
 from farero.core.schema import Schema
 from farero.core.version import Version, next_number, refit_number
-from farero.errors import FareroError, TrainFailed
+from farero.errors import Corrupt, FareroError, NotFound, TrainFailed
 from farero.ports import Child, Clock, Limits, ModelFiles, PredictionLog
 from farero.project import trial
 from farero.serving import engine, stored
@@ -92,7 +92,11 @@ class Retrain:
         base = next((version.tags["base"] for version in newest if "base" in version.tags), None)
         if base is None:
             return logged
-        kept = _from_table(self.schema, feather.read_table(str(self.files.open(base) / "base.feather")))
+        try:
+            folder = self.files.open(base)
+        except NotFound as failure:
+            raise Corrupt(f"The rows that {self.model} was first trained on are gone: {failure}", digest=base) from failure
+        kept = _from_table(self.schema, feather.read_table(str(folder / "base.feather")))
         at = stored.moment(until)
         return stored.together(kept.where((kept.times < at) & (kept.known <= at)), logged)
 

@@ -7,15 +7,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from farero.core.health import Check, Health, worst_status
 from farero.core.label import LabelRow
-from farero.errors import FareroError
+from farero.core.schema import Fault
+from farero.errors import BadInput, FareroError, counted
 from farero.rest import bodies as b
 from farero.rest import sent
 from farero.rest.document import add_docs, describe
@@ -56,7 +58,14 @@ def make_api(
         more = tuple(checks())
         return replace(found, checks=(*found.checks, *more), status=worst_status([found.status, *(check.status for check in more)]))
 
-    api = FastAPI(title="Farero", version=health().version, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    api = FastAPI(
+        title="Farero",
+        version=health().version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        dependencies=[Depends(_only_known)],
+    )
     _add_errors(api)
     _add_service(api, app, health)
     _add_labels(api, app)
@@ -113,7 +122,8 @@ def _add_labels(api: FastAPI, app: App) -> None:
         receipt = app.label(model, rows)
         request_id: str = request.state.request_id
         if len(receipt.invalid) == len(rows):
-            faults = [FaultJson(path=text.split(":")[0], code="invalid-label", message=text) for text in receipt.invalid]
+            split = [text.partition(": ") for text in receipt.invalid]
+            faults = [FaultJson(path=path, code="invalid-label", message=words) for path, _, words in split]
             return problem(422, "invalid-labels", "No label could be read; nothing was stored.", request_id, faults=faults)
         return JSONResponse(sent.receipt_out(model, receipt, request_id).model_dump(), status_code=202 if receipt.unknown else 200)
 
@@ -201,6 +211,19 @@ def _model_out(app: App, model: str, status: str, production: str | None) -> b.M
     )  # fmt: skip
 
 
+def _only_known(request: Request) -> None:
+    """A misspelt parameter such as `?limit=5` must not be ignored silently, as a misspelt member of a body is not."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute) or not request.url.path.startswith("/v1/"):
+        return
+    known = [field.alias for field in route.dependant.query_params]
+    extra = sorted(set(request.query_params) - set(known))
+    if extra:
+        told = f"there is {', '.join(known)}" if known else "this address takes none"
+        faults = [Fault(path=name, code="unknown-parameter", message=f"is no parameter here; {told}") for name in extra]
+        raise BadInput(f"{counted(len(faults), 'parameter')} not known here; {told}.", faults=faults)
+
+
 def _add_errors(api: FastAPI) -> None:
     @api.exception_handler(FareroError)
     def ours(request: Request, error: Exception) -> Response:
@@ -210,7 +233,7 @@ def _add_errors(api: FastAPI) -> None:
     def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         faults = [FaultJson(path=_path(one["loc"]), code=one["type"].replace("_", "-"), message=one["msg"]) for one in error.errors()]
-        return problem(422, "bad-input", f"{len(faults)} faults in the request.", request.state.request_id, faults=faults)
+        return problem(422, "bad-input", f"{counted(len(faults), 'fault')} in the request.", request.state.request_id, faults=faults)
 
     @api.exception_handler(HTTPException)
     def http(request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from farero.core.label import LabelSpec
 from farero.core.schema import Schema
 from farero.core.version import Version
-from farero.errors import NotReady
+from farero.errors import Corrupt, NotFound, NotReady
 from farero.ports import ModelFiles
 from farero.serving.engine import Engine, load
 from farero.serving.layout import REFERENCE, read_contract
@@ -59,7 +59,7 @@ class Pool:
         """Let this version answer from now on. Where it cannot be loaded, the one before it goes on.
 
         Raises:
-            Corrupt: its files are not what was stored.
+            Corrupt: its files are not what was stored, or gone.
             PredictFailed: its model cannot be loaded.
         """
         with self._loading:
@@ -85,14 +85,21 @@ class Pool:
         """This version, loaded if need be; its files are verified each time. `fresh` also loads it anew.
 
         Raises:
-            Corrupt: its files are not what was stored.
+            Corrupt: its files are not what was stored, or gone.
             PredictFailed: its model cannot be loaded.
         """
         with self._loading:
             return self._load(version, fresh=fresh)
 
     def _load(self, version: Version, *, fresh: bool) -> Loaded:
-        folder = self._files.open(version.digest)
+        try:
+            folder = self._files.open(version.digest)
+        except NotFound as failure:  # no wrong name given by a caller: a stored version says that they are there
+            raise Corrupt(
+                f"The files of {version.model} {version.number} are gone: {failure.message}",
+                hint="Restore them from a backup, or put another version back with: farero rollback.",
+                digest=version.digest,
+            ) from failure
         loaded = None if fresh else self._recent.get(version.digest)
         if loaded is None:
             contract = read_contract(folder)

@@ -62,3 +62,11 @@ def test_a_table_shows_every_row(capsys: pytest.CaptureFixture[str]) -> None:
     output.table("Versions", ["version", "mae"], [["1.0.0", 0.5], ["1.1.0", None]], right=["mae"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split() for line in lines] == [["Versions"], ["version", "mae"], ["1.0.0", "0.5"], ["1.1.0", "–"]]
+
+
+def test_a_long_line_stays_one_line_where_nobody_looks_at_it(capsys: pytest.CaptureFixture[str]) -> None:
+    path = "/data/" + "models and more/" * 30
+    output.stdout().print(path, markup=False)
+    output.fail(Corrupt(f"{path} is changed."), as_json=False)
+    out, err = capsys.readouterr()
+    assert out == f"{path}\n" and err == f"Error: {path} is changed.\n"

@@ -64,9 +64,27 @@ def test_a_version_that_became_corrupt_is_not_put_back(here: Installation) -> No
     first = here.versions()[0]
     here.loop.promote.to_production(another(here).number, by="ana", because="better")
     spoil(here, first)
-    with pytest.raises(Corrupt):
+    with pytest.raises(Corrupt, match=r"No earlier version of points .* 1\.0\.0 was skipped"):
         here.loop.promote.back(to=None, by="ana", because="worse")
     assert here.production() == "1.1.0"
+
+
+@pytest.mark.row("S4", "M5")
+@pytest.mark.parametrize("damage", ["changed", "gone", "deleted"])
+def test_a_rollback_passes_over_what_cannot_serve_and_says_so(here: Installation, damage: str) -> None:
+    middle = another(here)
+    here.loop.promote.to_production(middle.number, by="ana", because="better")
+    here.loop.promote.to_production(another(here, 4.0).number, by="ana", because="better still")
+    if damage == "changed":
+        spoil(here, middle)
+    elif damage == "gone":
+        here.loop.retrain.files.delete(middle.digest)
+    else:
+        here.loop.promote.delete(middle.number, by="ana", because="too old")
+    assert here.loop.promote.back(to=None, by="ana", because="worse").number == here.production() == "1.0.0"
+    words = {"changed": f"{MODEL} was changed", "gone": "are gone", "deleted": "it was deleted"}
+    because = here.moves()[-1].because
+    assert because.startswith("worse; 1.1.0 was skipped: ") and words[damage] in because
 
 
 @pytest.mark.row("M5")

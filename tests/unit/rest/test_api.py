@@ -10,6 +10,7 @@ from tests.standin import Standin, bikes, fresh, lived
 
 from farero.app import App
 from farero.core.health import Check
+from farero.core.label import LabelReceipt
 from farero.errors import LogUnavailable, PredictFailed
 from farero.rest.api import make_api
 
@@ -122,6 +123,27 @@ def test_labels_of_the_wrong_shape_are_422_with_paths(http: InProcess, body: obj
 def test_management_refuses_broken_json_as_predictions_do(http: InProcess, content: bytes) -> None:
     answer = http.post("/v1/labels", content=content, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (422, "bad-input")
+
+
+@pytest.mark.row("L5")
+def test_a_fault_of_a_label_has_its_path_once(http: InProcess, app: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    receipt = LabelReceipt(stored=0, duplicates=0, contradictions=(), unknown=(), invalid=("labels[0]: is 'a: b', not a number",))
+    monkeypatch.setattr(app, "label", lambda model, rows: receipt)
+    answer = http.post("/v1/labels", json={"model": "bikes", "request_id": "a", "label": "a: b"})
+    assert answer.json()["faults"] == [{"path": "labels[0]", "code": "invalid-label", "message": "is 'a: b', not a number"}]
+
+
+@pytest.mark.row("S2")
+@pytest.mark.parametrize(("query", "path"), [("limit=-1", "limit"), ("last=-1", "query.last"), ("last=5&page=2", "page")])
+def test_a_parameter_that_is_unknown_or_out_of_range_is_422(http: InProcess, query: str, path: str) -> None:
+    answer = http.get(f"/v1/models/bikes/decisions?{query}")
+    assert (answer.status_code, [fault["path"] for fault in answer.json()["faults"]]) == (422, [path])
+
+
+def test_one_fault_is_counted_as_one(http: InProcess) -> None:
+    told = http.post("/v1/models/flights/predict", json={"rows": [{**ROW, "hr": 99}]}).json()["detail"]
+    assert told.startswith("1 fault in 1 row;")
+    assert http.post("/v1/labels", json={"labels": []}).json()["detail"] == "1 fault in the request."
 
 
 def test_a_form_of_a_foreign_page_cannot_promote(http: InProcess) -> None:

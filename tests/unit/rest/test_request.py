@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,6 +53,7 @@ BROKEN = {
     b"": "empty-body", b"  ": "empty-body", b"{": "invalid-json", b'{"a": NaN}': "invalid-json", b"[Infinity]": "invalid-json",
     b"[1e999]": "invalid-json", b'"\xff"': "invalid-utf8", b'"\xed\xa0\x80"': "invalid-utf8", b"{} {}": "invalid-json",
     b"[" * 100_000: "too-deep", b'{"a":' * 50_000: "too-deep", b"nan": "invalid-json", b"'a'": "invalid-json",
+    b"\xef\xbb\xbf{}": "byte-order-mark",
 }  # fmt: skip
 
 
@@ -66,3 +68,29 @@ def test_what_is_no_json_is_refused_with_a_code(body: bytes, code: str) -> None:
 def test_nan_is_named_where_it_stands() -> None:
     with pytest.raises(BadInput, match="send null"):
         decode(b'{"a": NaN}')
+
+
+TWICE = {
+    b'{"x": 1, "x": 2}': ["x"],
+    b'{"rows": [{"x": 1}], "rows": []}': ["rows"],
+    b'{"rows": [{"x": 1}, {"x": 1, "y": "a:b", "x": 1, "y": 2}]}': ["rows[1].x", "rows[1].y"],
+    b'{"a": {"b": [[{"c": 1, "\\u0063": 2}]]}}': ["a.b[0][0].c"],
+}
+
+
+@pytest.mark.row("S2")
+@pytest.mark.parametrize(("body", "paths"), TWICE.items(), ids=lambda value: str(value)[:30])
+def test_a_name_that_stands_twice_is_refused_with_its_path(body: bytes, paths: list[str]) -> None:
+    with pytest.raises(BadInput) as caught:
+        decode(body)
+    assert [(fault.path, fault.code) for fault in caught.value.faults] == [(path, "duplicate-field") for path in paths]  # type: ignore[attr-defined]
+
+
+def test_colons_in_values_and_equal_names_in_different_objects_are_no_fault() -> None:
+    given = {"time": "2024-01-01T00:00:00Z", "rows": [{"x": ":"}, {"x": {"x": 1}}]}
+    assert decode(json.dumps(given).encode()) == given
+
+
+def test_a_number_of_any_length_and_objects_in_objects_are_read() -> None:
+    assert decode(b'{"x": %s, "y": ":"}' % (b"9" * 200)) == {"x": decode(b"9" * 200), "y": ":"}
+    assert decode(b'{"a":' * 200 + b'":"' + b"}" * 200) != {}

@@ -13,7 +13,7 @@ from farero.adapters.memory_models import MemoryModels
 from farero.core.label import LabelSpec
 from farero.core.schema import Field, Schema
 from farero.core.version import Version
-from farero.errors import Corrupt, NotFound, NotReady, PredictFailed
+from farero.errors import Corrupt, NotReady, PredictFailed
 from farero.serving.layout import write_contract
 from farero.serving.pool import Pool
 
@@ -134,7 +134,7 @@ def test_a_version_that_cannot_be_loaded_leaves_the_one_before(shelf: Shelf) -> 
         pool.swap("bikes", shelf.version("1.2.0", Constant(1), contract=False))
     missing = shelf.version("1.3.0", Constant(2))
     shelf.files.delete(missing.digest)
-    with pytest.raises(NotFound):
+    with pytest.raises(Corrupt, match=r"The files of bikes 1\.3\.0 are gone"):
         pool.swap("bikes", missing)
     assert _answer(pool) == 7
 
