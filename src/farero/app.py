@@ -24,7 +24,7 @@ from farero.core.version import Move, Version
 from farero.core.window import duration_text
 from farero.errors import BadInput, FareroError, ModelNotFound, NotReady, SchemaMismatch, counted
 from farero.flow.health import HealthCheck
-from farero.flow.record import attempt
+from farero.flow.record import attempt, settle
 from farero.loop import Loop, Turn
 from farero.replay import history as recorded
 from farero.replay import report, side_by_side
@@ -384,6 +384,7 @@ class App:
         """
         project = self.project(model)
         rows = recorded.label_rows(path, project.label_spec, now=self._clock.now())
+        settle(self._hand_over, self._spool.backlog_bytes, self.settings.log.handover_s + 1)
         return self.label(model, rows, prefix=path.name)
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Final
 
 from farero.core.prediction import Record
@@ -65,6 +66,21 @@ def attempt(move: Callable[[], object]) -> None:
     """Hand over before something that need not have the newest rows: they stay where they are while the log takes none."""
     try:
         move()
+    except LogUnavailable as failure:
+        log_event("record.waiting", level="error", error=failure)
+
+
+def settle(move: Callable[[], object], backlog_bytes: Callable[[], int], timeout_s: float) -> None:
+    """Hand over, and wait for what other processes still hold: a server gives its rows away every few seconds.
+
+    Where it does not in time, because it is always busy or the log takes nothing, the caller goes on with what the log has.
+    """
+    until = monotonic() + timeout_s
+    try:
+        move()
+        while backlog_bytes() > 0 and monotonic() < until:
+            sleep(0.1)
+            move()
     except LogUnavailable as failure:
         log_event("record.waiting", level="error", error=failure)
 

@@ -189,3 +189,24 @@ def test_a_segment_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pyte
         hand_over(tmp_path, log())
     assert isinstance(caught.value.__cause__, PermissionError)
     assert len(segments(tmp_path)) == 1
+
+
+@pytest.mark.row("L5")
+def test_settling_waits_until_another_process_has_given_its_rows_away() -> None:
+    left = [300, 200, 100, 0]
+    moves: list[int] = []
+    record_step.settle(lambda: moves.append(left.pop(0)), lambda: left[0], timeout_s=60)
+    assert moves == [300, 200, 100]
+
+
+@pytest.mark.row("L5")
+def test_settling_ends_in_time_and_at_once_where_the_log_takes_nothing() -> None:
+    calls: list[str] = []
+
+    def refuse() -> None:
+        calls.append("asked")
+        raise LogUnavailable("full")
+
+    record_step.settle(refuse, lambda: 100, timeout_s=60)
+    record_step.settle(lambda: calls.append("moved"), lambda: 100, timeout_s=0)
+    assert calls == ["asked", "moved"]
