@@ -35,5 +35,5 @@ project = fa.Project(
     train=train,
     label=fa.Binary("late", arrives_within="1d"),
     monitors=[fa.Quality(max_missing=0.05), fa.Drift(), fa.Performance("log_loss")],
-    policy=fa.Policy(gate=fa.Gate("log_loss"), look_back="120d", window="1w", cooldown="2w"),
+    policy=fa.Policy(gate=fa.Gate("log_loss"), window="1w", cooldown="2w"),
 )
