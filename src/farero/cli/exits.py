@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from farero import errors
 
-DONE = 0
 ANSWER_IS_NO = 1
 USAGE = 2
 CRASH = 70

@@ -179,31 +179,11 @@ class Monitor:
         found: list[Finding] = []
         value = realized.metrics.get(self.metric)
         if realized.fell and value is not None and realized.baseline is not None:
-            because = f"{self.metric} is {value:.4g} on {realized.rows} labelled rows, its baseline was {realized.baseline:.4g}"
-            found.append(
-                Finding(
-                    kind="PERFORMANCE_DEGRADATION",
-                    subject=self.metric,
-                    severity="high",
-                    value=value,
-                    limit=realized.baseline,
-                    because=because,
-                )
-            )
+            found.append(_fallen(self.metric, value, realized.rows, realized.baseline, "its baseline was"))
         for floor in self.floors:
             value = realized.metrics.get(floor.metric)
             if value is not None and performance.is_worse(floor.metric, value, floor.limit, 0.0):
-                because = f"{floor.metric} is {value:.4g} on {realized.rows} labelled rows, the project's limit is {floor.limit:.4g}"
-                found.append(
-                    Finding(
-                        kind="PERFORMANCE_DEGRADATION",
-                        subject=floor.metric,
-                        severity="high",
-                        value=value,
-                        limit=floor.limit,
-                        because=because,
-                    )
-                )
+                found.append(_fallen(floor.metric, value, realized.rows, floor.limit, "the project's limit is"))
         return found
 
     def _refresh(self, recent: Labelled, *, before: datetime) -> None:
@@ -247,6 +227,11 @@ def _drift_findings(verdict: DriftVerdict | None) -> list[Finding]:
             because=verdict.because,
         )
     ]
+
+
+def _fallen(metric: str, value: float, rows: int, limit: float, limit_words: str) -> Finding:
+    because = f"{metric} is {value:.4g} on {rows} labelled rows, {limit_words} {limit:.4g}"
+    return Finding(kind="PERFORMANCE_DEGRADATION", subject=metric, severity="high", value=value, limit=limit, because=because)
 
 
 def _in(rows: Labelled, window: Window) -> Labelled:

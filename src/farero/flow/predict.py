@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from time import perf_counter_ns
 
-from farero.core.label import LabelSpec
+from farero.core.label import LabelSpec, decode_prediction
 from farero.core.prediction import Answer, Outputs, Record, Served, Thresholds, risk_level
 from farero.core.schema import Fault, Rows, Schema
 from farero.serving.pool import Pool
@@ -85,7 +85,7 @@ class Predict:
     def spell(self, answered: Answered) -> Served:
         """The answer row by row, as faces show it."""
         outputs = answered.outputs
-        answers = [Answer(prediction=value) for value in self._values(outputs)]
+        answers = [Answer(prediction=value) for value in decode_prediction(self.label, outputs.value)]
         if outputs.probability is not None:
             binary = self.label.kind == "binary"
             spread = outputs.probabilities.tolist() if outputs.probabilities is not None else None
@@ -101,10 +101,6 @@ class Predict:
         return Served(
             request_id=answered.request_id, model=answered.model, version=answered.version, predictions=tuple(answers)
         )  # fmt: skip
-
-    def _values(self, outputs: Outputs) -> Sequence[float | int | str]:
-        values = plain(self.label, outputs)
-        return [int(value) for value in values] if self.label.kind == "binary" else values
 
 
 def plain(label: LabelSpec, outputs: Outputs) -> list[float] | list[str]:
