@@ -60,6 +60,12 @@ class ServerSettings:
     port: int = field(default=8002, metadata=_about("Port to listen on; 0 takes a free one.", least=0, most=65535))
     max_body_bytes: int = field(default=5 << 20, metadata=_about("Largest body that is read [B].", least=1024))
     max_rows: int = field(default=10_000, metadata=_about("Most rows in one request.", least=1))
+    timeout_s: float = field(
+        default=30.0, metadata=_about("Longest that a request for predictions may take [s]; then it is answered 503.", least=0.01)
+    )
+    max_waiting: int = field(
+        default=64, metadata=_about("Requests that may wait for a model in one worker process; further ones are answered 429.", least=1)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +87,43 @@ class StateSettings:
 class LogSettings:
     """[log]"""
 
+    record: Literal["write", "fsync"] = field(
+        default="write",
+        metadata=_about("When a prediction counts as recorded: write = the kernel has it; fsync = the disk has it."),
+    )
+    unlogged: Literal["refuse", "answer"] = field(
+        default="refuse",
+        metadata=_about("What becomes of a prediction that cannot be recorded: refuse = 503; answer = it is given all the same."),
+    )
     handover_s: float = field(
         default=2.0, metadata=_about("Pause between two hand-overs of recorded predictions to the Delta table [s].", least=0.1)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsSettings:
+    """[models]"""
+
+    load: Literal["start", "demand"] = field(
+        default="start",
+        metadata=_about("When a version in production comes into memory: start = with the server; demand = with its first request."),
+    )
+    max_loaded: int = field(
+        default=0, metadata=_about("Models in memory at a time; the one unused for longest makes room. 0 = no limit.", least=0)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSettings:
+    """[cache]"""
+
+    entries: int = field(
+        default=0,
+        metadata=_about(
+            "Answers kept in each worker process for rows that come again; 0 = none. For models that always answer the same.", least=0
+        ),
+    )
+    ttl_s: float = field(default=300.0, metadata=_about("How long a kept answer counts [s].", least=0.001))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +196,8 @@ class Settings:
     server: ServerSettings = ServerSettings()
     state: StateSettings = StateSettings()
     log: LogSettings = LogSettings()
+    models: ModelsSettings = ModelsSettings()
+    cache: CacheSettings = CacheSettings()
     train: TrainSettings = TrainSettings()
     worker: WorkerSettings = WorkerSettings()
     channels: tuple[ChannelSettings, ...] = ()
@@ -166,6 +208,8 @@ _TABLES: Mapping[str, type[Any]] = {
     "server": ServerSettings,
     "state": StateSettings,
     "log": LogSettings,
+    "models": ModelsSettings,
+    "cache": CacheSettings,
     "train": TrainSettings,
     "worker": WorkerSettings,
     "channels": ChannelSettings,

@@ -16,7 +16,7 @@ from farero.errors import Corrupt, PredictFailed
 from farero.project.frame import frame
 from farero.serving.layout import MODEL
 
-EngineKind: TypeAlias = Literal["original"]
+EngineKind: TypeAlias = Literal["original", "compiled"]
 
 HALF: Final = 0.5
 """A binary prediction is 1 from this probability on."""
@@ -24,10 +24,31 @@ _ROUNDING = 1e-6
 _SUM_ROUNDING = 1e-3  # models that add up float32 shares
 
 
+class Quick(Protocol):
+    """The short way through a compiled model: from a row in memory to numbers in memory. For one thread only.
+
+    Attributes:
+        rows: (capacity, features) float64, as `core.matrix.to_matrix` fills it. The caller writes rows here.
+        answers: (capacity, k) float64. k is 1 for a number (the value) and for a binary label (the probability of the positive class),
+            else one probability for each declared class.
+    """
+
+    rows: NDArray[np.float64]
+    answers: NDArray[np.float64]
+
+    def run(self, count: int) -> None:
+        """Answer the first `count` of `rows` in `answers`. A row that the kernel leaves to the original model gets NaN."""
+        ...
+
+
 class Engine(Protocol):
-    """Answers rows of one version."""
+    """Answers rows of one version. Safe for threads."""
 
     kind: EngineKind
+    detail: str
+    """Which kernel answers, or why the original model does: one sentence for people."""
+    quick: Quick | None
+    """The same answers for few rows without any detour; None where there is no such way."""
 
     def predict(self, columns: Columns, count: int) -> Outputs:
         """The answers to `count` rows.
@@ -65,8 +86,10 @@ class Original:
     """The model object itself, as train returned it, asked through the same frame that it was trained on."""
 
     kind: EngineKind = "original"
+    quick: Quick | None = None
 
-    def __init__(self, model: object, label: LabelSpec, schema: Schema) -> None:
+    def __init__(self, model: object, label: LabelSpec, schema: Schema, detail: str = "") -> None:
+        self.detail = detail
         self._label = label
         self._schema = schema
         self._method = "predict" if label.kind == "number" else "predict_proba"
