@@ -12,6 +12,8 @@ FareroError                code (stable, kebab), hint, context
     TrainFailed  PredictFailed
   OutsideError             another system failed; retryable: bool
     StoreUnavailable  LogUnavailable  ModelsUnavailable  NotifyFailed
+  Overloaded               more is asked than can be done; try again
+  TookTooLong              it was given up after its time limit; try again
   NotReady                 no production version yet
   Corrupt                  stored data is not what we wrote; stop, never guess
 """
@@ -193,6 +195,18 @@ class NotReady(FareroError):
     """No production version is loaded."""
 
     code = "not-ready"
+
+
+class Overloaded(FareroError):
+    """Too many requests wait already."""
+
+    code = "too-many-requests"
+
+
+class TookTooLong(FareroError):
+    """The request was given up after its time limit."""
+
+    code = "took-too-long"
 
 
 class Corrupt(FareroError):

@@ -24,6 +24,7 @@ EVENTS: Final[dict[str, str]] = {
     "server.stopping": "no new requests are taken, those under way are finished",
     "server.stopped": "everything is closed",
     "model_loaded": "a version serves",
+    "model_unloaded": "a version made room in memory; its next request loads it again",
     "model.refused": "a version could not be loaded; the one before it goes on serving",
     "prediction": "a request was answered and recorded",
     "prediction.refused": "a request did not fit the schema; nothing was stored",

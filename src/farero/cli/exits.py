@@ -19,6 +19,8 @@ _CODES: tuple[tuple[type[errors.FareroError], int], ...] = (
     (errors.Corrupt, 70),
     (errors.OutsideError, 75),
     (errors.NotReady, 75),
+    (errors.Overloaded, 75),
+    (errors.TookTooLong, 75),
     (errors.CallerError, 2),
 )
 

@@ -24,11 +24,16 @@ STATUS: tuple[tuple[type[errors.FareroError], int], ...] = (
     (errors.ConfigInvalid, 500),
     (errors.CallerError, 400),
     (errors.NotReady, 503),
+    (errors.Overloaded, 429),
+    (errors.TookTooLong, 503),
     (errors.OutsideError, 503),
     (errors.ProjectError, 500),
     (errors.Corrupt, 500),
     (errors.FareroError, 500),
 )
+
+# What is over soon by itself.
+_PASSING = (errors.NotReady, errors.Overloaded, errors.TookTooLong)
 
 TITLES: Mapping[int, str] = {
     400: "The request cannot be carried out as it was made",
@@ -39,6 +44,7 @@ TITLES: Mapping[int, str] = {
     413: "The body is too large",
     415: "The body is not in a form that is read here",
     422: "The input has faults",
+    429: "Too many requests",
     500: "Something failed inside",
     503: "Not available right now",
 }
@@ -97,7 +103,8 @@ def answer_error(error: Exception, request_id: str) -> Response:
     status = status_of(error)
     if status >= 500:
         log("error", level="error", error=error, request_id=request_id)
-    wait = RETRY_AFTER_S if isinstance(error, errors.NotReady) or (isinstance(error, errors.OutsideError) and error.retryable) else None
+    retry = isinstance(error, _PASSING) or (isinstance(error, errors.OutsideError) and error.retryable)
+    wait = RETRY_AFTER_S if retry else None
     detail = f"{error.message} {error.hint}" if error.hint else error.message
     return problem(status, error.code, detail, request_id, faults=faults_of(error), retry_after_s=wait)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 
 from farero.core.label import LabelSpec
 from farero.core.schema import Schema
@@ -31,29 +33,67 @@ class Loaded:
 
 
 class Pool:
-    """One version in production a model, and a few more."""
+    """One version in production a model, and a few more.
 
-    def __init__(self, files: ModelFiles, *, kept: int = KEPT) -> None:
+    Args:
+        kept: versions kept beside those in production.
+        max_loaded: models whose version in production is in memory at a time; 0 = no limit. The one unused for longest makes room.
+    """
+
+    def __init__(self, files: ModelFiles, *, kept: int = KEPT, max_loaded: int = 0) -> None:
         self._files = files
         self._kept = kept
+        self._max_loaded = max_loaded
         self._loading = threading.Lock()
         self._production: dict[str, Loaded] = {}  # never changed in place, so that readers need no lock
+        self._expected: dict[str, Version] = {}  # in production, and loaded with the first request
+        self._used: dict[str, int] = {}
+        self._turn = count()
         self._recent: OrderedDict[str, Loaded] = OrderedDict()
 
+    @property
+    def loaded(self) -> Mapping[str, Loaded]:
+        """What is in memory and in production, by model."""
+        return self._production
+
+    def ready(self, model: str) -> Loaded | None:
+        """The version that answers for this model, if it is in memory; never waits."""
+        if self._max_loaded:
+            self._used[model] = next(self._turn)
+        return self._production.get(model)
+
     def production(self, model: str) -> Loaded:
-        """The version that answers for this model.
+        """The version that answers for this model, loaded first where it was only expected.
 
         Raises:
-            NotReady: none is loaded.
+            NotReady: there is none.
+            Corrupt: its files are not what was stored, or gone.
+            PredictFailed: its model cannot be loaded.
         """
-        try:
-            return self._production[model]
-        except KeyError:
+        loaded = self.ready(model)
+        if loaded is not None:
+            return loaded
+        expected = self._expected.get(model)
+        if expected is None:
             raise NotReady(
                 f"No version of {model} is in production.",
                 hint="Train one and promote it: farero train, then farero promote V.",
                 model=model,
-            ) from None
+            )
+        return self._put(model, expected, only_if_expected=True)
+
+    def expect(self, model: str, version: Version) -> None:
+        """Let this version answer from its first request on, and be loaded with that. A model in memory is swapped at once.
+
+        Raises:
+            Corrupt: its files are not what was stored, or gone.
+            PredictFailed: its model cannot be loaded.
+        """
+        with self._loading:
+            if model not in self._production:
+                self._expected[model] = version
+                return
+        self.swap(model, version)
 
     def swap(self, model: str, version: Version) -> Loaded:
         """Let this version answer from now on. Where it cannot be loaded, the one before it goes on.
@@ -62,17 +102,32 @@ class Pool:
             Corrupt: its files are not what was stored, or gone.
             PredictFailed: its model cannot be loaded.
         """
+        return self._put(model, version)
+
+    def _put(self, model: str, version: Version, *, only_if_expected: bool = False) -> Loaded:
         with self._loading:
-            loaded = self._load(version, fresh=False)
             before = self._production.get(model)
-            self._production = {**self._production, model: loaded}
+            if only_if_expected and before is not None:  # another request was first
+                return before
+            loaded = self._load(version, fresh=False)
+            self._expected.pop(model, None)
+            self._used[model] = next(self._turn)
+            self._production = self._within_limit({**self._production, model: loaded})
         if before is None or before.version.number != version.number:
             log("model_loaded", model=model, version=version.number, engine=loaded.engine.kind)
         return loaded
 
+    def _within_limit(self, production: dict[str, Loaded]) -> dict[str, Loaded]:
+        while 0 < self._max_loaded < len(production):
+            idle = min(production, key=lambda model: self._used.get(model, -1))
+            self._expected[idle] = production.pop(idle).version
+            log("model_unloaded", model=idle, version=self._expected[idle].number)
+        return production
+
     def drop(self, model: str) -> None:
         """Let nothing answer for this model."""
         with self._loading:
+            self._expected.pop(model, None)
             self._production = {name: loaded for name, loaded in self._production.items() if name != model}
 
     def discard(self, digest: str) -> None:

@@ -200,3 +200,42 @@ def test_a_reader_sees_the_old_or_the_new_version_and_nothing_between(shelf: She
     for reader in readers:
         reader.join()
     assert seen <= {("1.0.0", 0.0), ("1.1.0", 1.0)}
+
+
+def test_a_model_on_demand_is_loaded_with_its_first_request(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    pool = Pool(shelf.files)
+    pool.expect("bikes", shelf.version("1.0.0", Constant(3.0)))
+    assert pool.ready("bikes") is None
+    assert pool.production("bikes").version.number == "1.0.0"
+    loaded = pool.ready("bikes")
+    assert loaded is not None and loaded.engine.predict({"tenure": np.zeros(1)}, 1).value.tolist() == [3.0]
+
+
+def test_a_promotion_of_a_loaded_model_swaps_it_at_once(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    pool = Pool(shelf.files)
+    pool.swap("bikes", shelf.version("1.0.0", Constant(3.0)))
+    pool.expect("bikes", shelf.version("1.1.0", Constant(4.0)))
+    loaded = pool.ready("bikes")
+    assert loaded is not None and loaded.version.number == "1.1.0"
+
+
+def test_the_model_unused_for_longest_makes_room_and_comes_back_when_asked_for(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    pool = Pool(shelf.files, max_loaded=2)
+    for number, model in enumerate(("a", "b", "c")):
+        pool.swap(model, shelf.version(f"1.{number}.0", Constant(float(number))))
+        pool.production("a")
+    assert sorted(pool.loaded) == ["a", "c"]
+    assert pool.production("b").version.number == "1.1.0"
+    assert sorted(pool.loaded) == ["a", "b"]
+
+
+def test_dropping_an_expected_model_leaves_nothing_to_answer(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    pool = Pool(shelf.files)
+    pool.expect("bikes", shelf.version("1.0.0", Constant(3.0)))
+    pool.drop("bikes")
+    with pytest.raises(NotReady):
+        pool.production("bikes")
