@@ -1,55 +1,22 @@
-"""The name of every event, and the one way to log: a JSON object a line."""
+"""The one way to log: a JSON object a line."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
-import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final, Literal, TextIO, TypeAlias
 
 from farero.errors import FareroError, ProjectError
+from farero.telemetry.events import EVENTS
+from farero.telemetry.shared_file import SharedFile
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
-
-EVENTS: Final[dict[str, str]] = {
-    "server.started": "the server answers",
-    "server.stopping": "no new requests are taken, those under way are finished",
-    "server.stopped": "everything is closed",
-    "model_loaded": "a version serves",
-    "model_unloaded": "a version made room in memory; its next request loads it again",
-    "model.refused": "a version could not be loaded; the one before it goes on serving",
-    "prediction": "a request was answered and recorded",
-    "prediction.refused": "a request did not fit the schema; nothing was stored",
-    "error": "something failed that nobody asked for",
-    "record.handed-over": "segments were committed to the prediction log",
-    "record.waiting": "segments could not be committed to the prediction log; they stay, and what needs no newest rows goes on",
-    "record.corrupt": "a segment holds bytes that were not written; it was moved aside",
-    "label.stored": "labels came in",
-    "profile.built": "a window was summarised",
-    "monitor.finished": "a window was compared with its reference",
-    "drift_alert": "the inputs of a window drifted",
-    "incident.opened": "something is wrong that was not before",
-    "incident.escalated": "an incident became graver",
-    "incident.acknowledged": "somebody looks after an incident",
-    "incident.resolved": "an incident is over",
-    "decide.finished": "it was decided whether to retrain",
-    "retrain.started": "a training began",
-    "retrain.finished": "a training gave a candidate",
-    "retrain.failed": "a training gave nothing",
-    "validate.finished": "a candidate was judged beside production",
-    "promote.finished": "a version moved: staged, promoted, rejected, put back or deleted",
-    "notify.delivered": "a message reached its channel",
-    "notify.failed": "a message did not reach its channel",
-    "worker.tick": "the worker did its round",
-}
 
 LOG_FILE: Final = Path(".farero") / "farero.log"
 """Where an installation logs, below its folder."""
@@ -112,7 +79,7 @@ def log_to_file(path: Path, *, level: Level = "info", max_bytes: int = 10 << 20,
     Several processes may write the same file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    return _attach(_SharedFile(path, maxBytes=max_bytes, backupCount=kept, encoding="utf-8"), level, JsonLines())
+    return _attach(SharedFile(path, maxBytes=max_bytes, backupCount=kept, encoding="utf-8"), level, JsonLines())
 
 
 def stop_logging(handler: logging.Handler) -> None:
@@ -149,43 +116,6 @@ class PlainLines(logging.Formatter):
         return " ".join(
             [f"{datetime.fromtimestamp(record.created, UTC):%H:%M:%SZ} {record.levelname.lower()}", record.getMessage(), *words]
         )
-
-
-class _SharedFile(RotatingFileHandler):
-    """A rotated file that several processes write: whoever finds it full renames it, the others follow to the new one."""
-
-    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 (the name that logging calls)
-        """Whether the file of this name, not one that was renamed meanwhile, is full."""
-        self._follow()
-        return bool(super().shouldRollover(record))
-
-    def doRollover(self) -> None:  # noqa: N802 (the name that logging calls)
-        """Rename the full file, unless another process has done so while this one waited for its turn."""
-        if self.stream is None:
-            return
-        held = os.dup(self.stream.fileno())  # the lock belongs to the open file, and must outlast the stream, which is closed on the way
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            if not self._follow():
-                super().doRollover()
-        finally:
-            os.close(held)
-
-    def _follow(self) -> bool:
-        """Open the file anew where its name leads to another one by now; says whether it did."""
-        if self.stream is None:
-            return False
-        mine = os.fstat(self.stream.fileno())
-        try:
-            named = Path(self.baseFilename).stat()
-        except FileNotFoundError:
-            pass
-        else:
-            if (named.st_dev, named.st_ino) == (mine.st_dev, mine.st_ino):
-                return False
-        self.stream.close()
-        self.stream = self._open()
-        return True
 
 
 def _attach(handler: logging.Handler, level: Level, formatter: logging.Formatter) -> logging.Handler:
