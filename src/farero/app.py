@@ -14,20 +14,18 @@ from farero.core.health import Health
 from farero.core.incident import Incident
 from farero.core.label import LabelReceipt, LabelRow
 from farero.core.observation import Observation
-from farero.core.performance import METRICS
 from farero.core.policy import PolicyRule
 from farero.core.prediction import Served
 from farero.core.replayed import ReplayResult
 from farero.core.run import Run
 from farero.core.schema import Fault, Rows, check_columns, check_rows
 from farero.core.version import Move, Version
-from farero.core.window import duration_text
 from farero.errors import BadInput, FareroError, ModelNotFound, NotReady, SchemaMismatch, counted
 from farero.flow.health import HealthCheck
 from farero.flow.record import attempt, settle
 from farero.loop import Loop, Turn
+from farero.replay import asked, report, side_by_side
 from farero.replay import history as recorded
-from farero.replay import report, side_by_side
 from farero.serving import stored
 from farero.serving.spool import Spool
 from farero.store import decisions, incidents, meta, observations, outbox, runs, versions
@@ -348,33 +346,13 @@ class App:
         progress: side_by_side.ProgressOf = lambda name, share, words: None,
     ) -> ReplayResult:
         """Live recorded history through the loop under each policy. With `keep`, the first one's state becomes the installation's."""
-        project = self.project(model)
-        size = window or project.window
-        history = recorded.read(
-            data, project.schema, project.label_spec, time=time, label_column=label, label_time=label_time
+        return asked.replay(
+            asked.Question(
+                root=self.root, model=model, project=self.project(model), data=data, time=time, label=label, label_time=label_time,
+                window=window, train_until=train_until, rules=rules, keep=keep, inferred=inferred,
+            ),
+            self._replay_command, at_once=at_once, progress=progress,
         )  # fmt: skip
-        until = recorded.train_until(history, train_until, size)
-        chosen = rules or [project.rule]
-        plans = [
-            side_by_side.Plan(
-                root=self.root, model=model, data=data, time=time, label=label, label_time=label_time, until=until, size=size,
-                rule=rule, home=self.root if keep and index == 0 else None, inferred=inferred,
-            )
-            for index, rule in enumerate(chosen)
-        ]  # fmt: skip
-        policies = side_by_side.run_all(plans, self._replay_command, at_once=at_once, progress=progress)
-        return ReplayResult(
-            model=model,
-            rows=history.count,
-            start=stored.aware(history.times[0]),
-            end=stored.aware(history.times[-1]),
-            train_until=until,
-            window=duration_text(size),
-            metric=project.metric,
-            higher_is_better=METRICS[project.metric].higher_is_better,
-            policies=policies,
-            notes=tuple(history.notes),
-        )
 
     def label_file(self, model: str, path: Path) -> LabelReceipt:
         """Take the labels of a file: request_id[, row], label — or key, time, label; known_at if it is there.
