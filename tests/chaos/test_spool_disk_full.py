@@ -38,7 +38,8 @@ from pathlib import Path
 from farero.adapters.delta_log import DeltaLog
 from farero.errors import LogUnavailable
 from farero.flow.record import hand_over
-from farero.serving.spool import Spool, segments, read_segment
+from farero.serving.segment import read_segment, segments
+from farero.serving.spool import Spool
 from tests.records import SHAPES, record
 
 folder = Path(sys.argv[1])

@@ -20,7 +20,7 @@ from tests.records import SHAPES
 
 from farero.adapters.delta_log import DeltaLog
 from farero.flow.record import hand_over
-from farero.serving.spool import corrupt_segments, segments
+from farero.serving.segment import corrupt_segments, segments
 
 ROOT = Path(__file__).parents[2]
 POINTS = ("before the first transaction", "after the first transaction", "after the second transaction", "after the first removal")

@@ -13,7 +13,8 @@ from tests.records import SHAPE, record
 from farero.adapters.memory_log import MemoryLog
 from farero.core.prediction import Record
 from farero.flow.record import hand_over
-from farero.serving.spool import HEADER, Spool, read_segment, segments
+from farero.serving.segment import HEADER, read_segment, segments
+from farero.serving.spool import Spool
 
 TEXT = st.text(max_size=12)
 TIMES = st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001

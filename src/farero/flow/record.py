@@ -14,7 +14,7 @@ from typing import Final
 from farero.core.prediction import Record
 from farero.errors import LogUnavailable
 from farero.ports import PredictionLog
-from farero.serving.spool import Segment, read_segment, segments, taken
+from farero.serving.segment import Segment, read_segment, segments, taken
 from farero.telemetry import log as log_event
 
 PASS_BYTES: Final = 16 << 20

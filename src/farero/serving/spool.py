@@ -1,8 +1,8 @@
 """The crash-safe log: a prediction is in a segment file before its answer leaves.
 
-A segment is one header and frames of `length, CRC-32 of the payload, CRC-32 of the first eight bytes, payload`. The
-payload is the record in msgpack. One `write` call a frame: after it returns, the frame is the kernel's and survives
-`kill -9` of this process. The live segment is locked; a segment without a lock is closed and may be handed over.
+One `write` call for everything that is given at once: after it returns, the frames are the kernel's and survive `kill -9` of this
+process. In mode "fsync" a thread of its own writes whatever waits, forces it to the disk and only then says so, again and
+again: the longer the disk takes, the more share one turn of it. There is no timer, so a single request waits for one turn only.
 """
 
 from __future__ import annotations
@@ -10,94 +10,231 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-import struct
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
-from typing import Any, Final
+from threading import Condition, Event, Lock, Thread
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from farero.core.prediction import Record
 from farero.errors import LogUnavailable
+from farero.serving.segment import HEADER, backlog_bytes, framed
+from farero.telemetry import log as log_event
 
-HEADER: Final = b"farero\x00\x01"
-"""Begins every segment; the last byte is the version of the format."""
+WAITING_BYTES: Final = 32 << 20
+"""What may wait for the disk; beyond it requests are refused, so that a slow disk never becomes a full memory."""
 
-_PREFIX: Final = struct.Struct("<II")
-_FRAME: Final = struct.Struct("<III")
-_Frame = tuple[
-    str, str, str, str, datetime, dict[str, list[Any]], list[Any], list[float] | None, list[Any] | None, int, str, list[datetime] | None
-]
+Done: TypeAlias = Callable[[LogUnavailable | None], object]
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Frame).decode
+
+
+def frame(
+    model: str, version: str, request_id: str, endpoint: str, time: datetime, inputs: Mapping[str, list[Any]],
+    prediction: list[Any], probability: list[float] | None, keys: list[str | None] | None, latency_us: int,
+) -> bytes:  # fmt: skip
+    """One record as bytes for `append` and `commit`. Checks nothing: every list has one value a row, and the time is aware."""
+    return framed(_encode((model, version, request_id, endpoint, time, inputs, prediction, probability, keys, latency_us, "ok", None)))
 
 
 class Spool:
-    """Writes records to segments in a folder. Safe for threads; one object a process."""
+    """Writes records to segments in a folder. Safe for threads; one object a process, made after the fork that made the process.
 
-    def __init__(self, folder: Path, writer: str, *, segment_bytes: int = 8 << 20) -> None:
+    Attributes:
+        writer: this start's own name, in the name of each of its segments.
+        mode: when a record is safe: "write" = the kernel has it, "fsync" = the disk has it.
+    """
+
+    def __init__(
+        self, folder: Path, writer: str, *, mode: Literal["write", "fsync"] = "write", segment_bytes: int = 8 << 20,
+        limit_bytes: int = WAITING_BYTES,
+    ) -> None:  # fmt: skip
         # A sequence that began again at 1 under a known name would be taken for handed over: every start is a writer of its own.
         self.writer = f"{writer}-{secrets.token_hex(6)}"
+        self.mode = mode
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._lock = Lock()
         self._seq = 0
         self._fd: int | None = None
         self._size = 0
+        self._limit_bytes = limit_bytes
+        self._arrival = Condition(Lock())
+        self._queue: list[tuple[bytes, Done]] = []
+        self._waiting = 0
+        self._waiting_bytes = 0
+        self._committer: Thread | None = None
+        self._ending = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if mode == "fsync":
+                _force_folder(folder.parent)
         except OSError as error:
             raise _unavailable(folder, error) from error
 
+    @property
+    def waiting(self) -> int:
+        """Calls of `commit` whose frames are not safe yet."""
+        return self._waiting
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes given to `commit` that are not safe yet."""
+        return self._waiting_bytes
+
     def write(self, record: Record) -> None:
-        """Record it; it is safe from the death of this process when this returns.
+        """Record it; it is safe, in the way of the mode, when this returns.
 
         Raises:
             LogUnavailable: it could not be written, and no part of it was kept.
         """
         _refuse_crooked(record)
-        frame = _frame(record)
-        with self._lock:
+        self.append(_frame(record))
+
+    def append(self, frames: bytes) -> None:
+        """Write these frames with one call; all of them are safe, in the way of the mode, when this returns.
+
+        Raises:
+            LogUnavailable: they could not be written, and none of them was kept.
+        """
+        if self.mode == "write":
+            with self._lock:
+                self._put(frames)
+            return
+        safe = Event()
+        outcome: list[LogUnavailable] = []
+
+        def done(failure: LogUnavailable | None) -> None:
+            if failure is not None:
+                outcome.append(failure)
+            safe.set()
+
+        self.commit(frames, done)
+        safe.wait()
+        if outcome:
+            raise outcome[0]
+
+    def commit(self, frames: bytes, done: Done) -> None:
+        """Have these frames made safe, without waiting for it.
+
+        `done` is called once: with None when all of them are safe, with the failure when none of them was kept. The thread that
+        calls it is the committer's, or the caller's own where it needs no waiting: in mode "write", and beyond the limit. It must
+        not wait for this spool.
+        """
+        if self.mode == "write":
             try:
-                if self._fd is None:
-                    self._fd = self._open()
-                    self._size = len(HEADER)
-                self._append(self._fd, frame)
-            except OSError as error:
-                raise _unavailable(self._folder, error) from error
-            if self._size >= self._segment_bytes:
-                self._close()
+                self.append(frames)
+            except LogUnavailable as failure:
+                done(failure)
+            else:
+                done(None)
+            return
+        with self._arrival:
+            full = self._waiting_bytes > 0 and self._waiting_bytes + len(frames) > self._limit_bytes
+            if not full:
+                self._queue.append((frames, done))
+                self._waiting += 1
+                self._waiting_bytes += len(frames)
+                if self._committer is None:
+                    self._committer = Thread(target=self._commit_groups, name=f"spool {self.writer}", daemon=True)
+                    self._committer.start()
+                self._arrival.notify()
+        if full:
+            done(_too_slow(self._folder, self._waiting_bytes))
 
     def rotate(self) -> None:
-        """Close the live segment, if there is one, so that it may be handed over."""
+        """Close the live segment, if there is one, so that it may be handed over. Waits for a turn of the disk that is under way."""
         with self._lock:
             self._close()
 
     def close(self) -> None:
-        """Write no more. Everything written stays for the hand-over."""
+        """Finish what waits, then close the live segment. Everything written stays for the hand-over."""
+        with self._arrival:
+            committer = self._committer
+            self._ending = True
+            self._arrival.notify()
+        if committer is not None:
+            committer.join()
+        with self._arrival:
+            self._ending = False
         self.rotate()
 
     def backlog_bytes(self) -> int:
         """Bytes in segments that are not handed over yet, those of other processes in the same folder included."""
         return backlog_bytes(self._folder)
 
-    def _append(self, fd: int, frame: bytes) -> None:
+    def _commit_groups(self) -> None:
+        """The committer's life: all that waits is one group; what comes meanwhile is the next."""
+        while True:
+            with self._arrival:
+                while not self._queue and not self._ending:
+                    self._arrival.wait()
+                if not self._queue:
+                    self._committer = None
+                    return
+                group, self._queue = self._queue, []
+            failure = self._commit_group(group)
+            with self._arrival:
+                self._waiting -= len(group)
+                self._waiting_bytes -= sum(len(frames) for frames, _ in group)
+            for _, done in group:
+                try:
+                    done(None if failure is None else copy(failure))  # each is raised in a thread of its own
+                except Exception as error:  # noqa: BLE001 - one caller's mistake must not leave all others without an answer
+                    log_event("error", level="error", error=error)
+
+    def _commit_group(self, group: list[tuple[bytes, Done]]) -> LogUnavailable | None:
         try:
-            written = os.write(fd, frame)
-            if written < len(frame):  # the disk is full to the byte; what is half there must go
-                raise OSError(f"{written} of {len(frame)} bytes were written")
+            frames = b"".join([frames for frames, _ in group])
+            with self._lock:
+                self._put(frames)
+        except LogUnavailable as failure:
+            return failure
+        except Exception as error:  # noqa: BLE001 - no memory for the join, say: this thread must live, or nobody is answered ever again
+            log_event("error", level="error", error=error)
+            return _unavailable(self._folder, error)
+        return None
+
+    def _put(self, frames: bytes) -> None:
+        """Write, and in mode "fsync" force, these frames. The lock is held."""
+        try:
+            if self._fd is None:
+                self._fd = self._open()
+                self._size = len(HEADER)
+            self._append(self._fd, frames)
+        except OSError as error:
+            raise _unavailable(self._folder, error) from error
+        if self._size >= self._segment_bytes:
+            self._close()
+
+    def _append(self, fd: int, frames: bytes) -> None:
+        try:
+            written = os.write(fd, frames)
+            if written < len(frames):  # the disk is full to the byte; what is half there must go
+                raise OSError(f"{written} of {len(frames)} bytes were written")
         except OSError:
             try:
                 os.ftruncate(fd, self._size)
             except OSError:
                 self._close()  # a torn tail is ignored by readers, as long as nothing comes after it
             raise
+        if self.mode == "fsync":
+            self._force(fd)
         self._size += written
+
+    def _force(self, fd: int) -> None:
+        try:
+            os.fdatasync(fd)
+        except OSError:
+            # The kernel may have thrown the pages away and call the next fsync a success: this file is never trusted again.
+            # What the disk had before stays; what may or may not be there now is refused, and cut off so that nobody reads it.
+            try:
+                os.ftruncate(fd, self._size)
+            finally:
+                self._close()
+            raise
 
     def _open(self) -> int:
         """A new locked segment. It gets its lasting name only under the lock, so that nobody takes it for a closed one."""
@@ -111,12 +248,15 @@ class Spool:
                 if os.write(fd, HEADER) < len(HEADER):
                     raise OSError("no room for a segment's header")
                 unborn.rename(path)
+                if self.mode == "fsync":
+                    _force_folder(self._folder)
             except FileNotFoundError:  # a hand-over swept it away between its making and its lock: once more
                 os.close(fd)
                 continue
             except OSError:
                 os.close(fd)
                 unborn.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
                 raise
             self._seq = seq
             return fd
@@ -124,147 +264,29 @@ class Spool:
 
     def _close(self) -> None:
         if self._fd is not None:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)  # a forked child may hold the same file open
-            os.close(self._fd)
-            self._fd = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """What a closed segment holds.
-
-    Attributes:
-        torn_bytes: length of a last frame that was never written to its end; its prediction was never answered.
-        damage: places that were written and are not readable now; `records` are those around them.
-    """
-
-    path: Path
-    writer: str
-    seq: int
-    records: tuple[Record, ...]
-    torn_bytes: int = 0
-    damage: tuple[str, ...] = ()
-
-
-def segments(folder: Path) -> list[Path]:
-    """All segments, closed and live, of each writer in the order of writing."""
-    return sorted(folder.glob("*.seg"), key=lambda path: path.name)
-
-
-def corrupt_segments(folder: Path) -> list[Path]:
-    """Segments that were moved aside because of damage; their readable records are in the log."""
-    return sorted(folder.glob("*.corrupt"))
-
-
-def backlog_bytes(folder: Path) -> int:
-    """Bytes in segments that are not handed over yet."""
-    total = 0
-    for path in segments(folder):
-        try:
-            total += max(0, path.stat().st_size - len(HEADER))
-        except FileNotFoundError:  # handed over meanwhile
-            continue
-    return total
-
-
-@contextmanager
-def taken(path: Path) -> Iterator[bool]:
-    """Hold a closed segment, so that nobody else hands it over; False where it is live, taken or gone."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield path.exists()
-    finally:
-        os.close(fd)
-
-
-def read_segment(path: Path) -> Segment:
-    """Read a closed segment. Damage is reported, not raised: what can be read around it is still read."""
-    writer, _, seq = path.stem.rpartition("-")
-    data = path.read_bytes()
-    records: list[Record] = []
-    damage: list[str] = []
-    torn = 0
-    if not data.startswith(HEADER):
-        if HEADER.startswith(data) or not data.strip(b"\x00"):  # power went before the first bytes were on the disk
-            torn = len(data)
-        else:
-            damage.append("byte 0: this is no segment of a known format")
-        return Segment(path=path, writer=writer, seq=int(seq), records=(), torn_bytes=torn, damage=tuple(damage))
-    at = len(HEADER)
-    while at < len(data):
-        end, record = _frame_at(data, at)
-        if record is not None:
-            records.append(record)
-            at = end
-            continue
-        following = _next_frame(data, at + 1)
-        if following is None and _is_torn(data, at):
-            torn = len(data) - at
-            break
-        at, start = following if following is not None else len(data), at
-        damage.append(f"bytes {start} to {at}: written, but not what was written")
-    return Segment(path=path, writer=writer, seq=int(seq), records=tuple(records), torn_bytes=torn, damage=tuple(damage))
+            fd, self._fd = self._fd, None
+            fcntl.flock(fd, fcntl.LOCK_UN)  # a forked child may hold the same file open
+            os.close(fd)
 
 
 def _frame(record: Record) -> bytes:
-    payload = _encode(
-        (
-            record.model, record.version, record.request_id, record.endpoint, record.time, record.inputs,
-            record.prediction, record.probability, record.keys, record.latency_us, record.status, record.times,
+    return framed(
+        _encode(
+            (
+                record.model, record.version, record.request_id, record.endpoint, record.time, record.inputs,
+                record.prediction, record.probability, record.keys, record.latency_us, record.status, record.times,
+            )
         )
     )  # fmt: skip
-    prefix = _PREFIX.pack(len(payload), zlib.crc32(payload))
-    return prefix + zlib.crc32(prefix).to_bytes(4, "little") + payload
 
 
-def _frame_at(data: bytes, at: int) -> tuple[int, Record | None]:
-    """Where the frame at this place ends, and its record; no record where there is no whole, sound frame."""
-    if not _has_head(data, at):
-        return at, None
-    length, checksum, _ = _FRAME.unpack_from(data, at)
-    start = at + _FRAME.size
-    payload = data[start : start + length]
-    if len(payload) < length or zlib.crc32(payload) != checksum:
-        return at, None
+def _force_folder(folder: Path) -> None:
+    """Have the disk know the names in a folder: forcing a file says nothing about its name."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        model, version, request_id, endpoint, time, inputs, prediction, probability, keys, latency_us, status, times = _decode(payload)
-    except msgspec.DecodeError:
-        return at, None
-    record = Record(
-        model=model, version=version, request_id=request_id, endpoint=endpoint, time=time, inputs=inputs, prediction=prediction,
-        probability=probability, keys=keys, latency_us=latency_us, status=status, times=times,
-    )  # fmt: skip
-    return start + length, record
-
-
-def _has_head(data: bytes, at: int) -> bool:
-    head = data[at : at + _FRAME.size]
-    return len(head) == _FRAME.size and zlib.crc32(head[:8]) == int.from_bytes(head[8:], "little")
-
-
-def _next_frame(data: bytes, at: int) -> int | None:
-    """The next place with a sound frame: a head's own checksum makes a false one as likely as one in 2**32."""
-    for place in range(at, len(data) - _FRAME.size):
-        if _has_head(data, place) and _frame_at(data, place)[1] is not None:
-            return place
-    return None
-
-
-def _is_torn(data: bytes, at: int) -> bool:
-    """Whether the rest was cut off while it was written: a short head, a sound head with a short payload, or zeros after a power cut."""
-    rest = data[at:]
-    if len(rest) < _FRAME.size or not rest.strip(b"\x00"):
-        return True
-    return _has_head(data, at) and len(rest) < _FRAME.size + _FRAME.unpack_from(data, at)[0]
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _refuse_crooked(record: Record) -> None:
@@ -277,9 +299,17 @@ def _refuse_crooked(record: Record) -> None:
         raise ValueError(f"record {record.request_id}: times must be aware")
 
 
-def _unavailable(folder: Path, error: OSError) -> LogUnavailable:
+def _unavailable(folder: Path, error: Exception) -> LogUnavailable:
     return LogUnavailable(
         f"The prediction could not be recorded in {folder}: {error}.",
         hint="Free disk space, or let the service write there; nothing half written was kept.",
+        folder=str(folder),
+    )
+
+
+def _too_slow(folder: Path, waiting_bytes: int) -> LogUnavailable:
+    return LogUnavailable(
+        f"The prediction could not be recorded in {folder}: {waiting_bytes} bytes wait for the disk already.",
+        hint='Nothing of it was kept. Send fewer requests at once, give the spool a faster disk, or set record = "write" in [log].',
         folder=str(folder),
     )

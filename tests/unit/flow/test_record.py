@@ -12,7 +12,8 @@ from farero.core.prediction import Record
 from farero.errors import LogUnavailable
 from farero.flow import record as record_step
 from farero.flow.record import HandedOver, hand_over
-from farero.serving.spool import Spool, corrupt_segments, segments
+from farero.serving.segment import corrupt_segments, segments
+from farero.serving.spool import Spool
 
 
 class FailingLog(MemoryLog):

@@ -1,29 +1,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.records import START, record
 
+from farero.core.prediction import Record
 from farero.errors import LogUnavailable
 from farero.serving import spool as spool_module
-from farero.serving.spool import HEADER, Spool, backlog_bytes, corrupt_segments, read_segment, segments, taken
-
-
-def written(folder: Path, *numbers: int, **options: int) -> Path:
-    """The one closed segment of a new spool with these records."""
-    spool = Spool(folder, "w", **options)
-    for number in numbers:
-        spool.write(record(number))
-    spool.close()
-    (path,) = segments(folder)
-    return path
+from farero.serving.segment import read_segment, segments
+from farero.serving.spool import Spool, frame
 
 
 def numbers(path: Path) -> list[int]:
@@ -36,23 +27,6 @@ def test_a_record_is_in_the_file_when_write_returns(tmp_path: Path) -> None:
     spool.write(record(1))
     (path,) = segments(tmp_path)
     assert read_segment(path).records == (record(1),)
-
-
-def test_every_field_of_a_record_comes_back(tmp_path: Path) -> None:
-    full = record(
-        1,
-        rows=2,
-        times=[START, datetime(1969, 1, 1, tzinfo=UTC)],
-        status="shadow",
-        keys=["é", None],
-        inputs={"a": [None, 1.5], "b": ["x", True]},
-    )
-    bare = record(2, probability=None, keys=None, prediction=["gold"], inputs={})
-    spool = Spool(tmp_path, "w")
-    spool.write(full)
-    spool.write(bare)
-    spool.close()
-    assert read_segment(segments(tmp_path)[0]).records == (full, bare)
 
 
 def test_an_idle_spool_makes_no_file(tmp_path: Path) -> None:
@@ -86,37 +60,6 @@ def test_a_writer_that_starts_again_under_its_name_is_a_new_writer(tmp_path: Pat
     assert Spool(tmp_path, "w").writer != Spool(tmp_path, "w").writer
 
 
-def test_a_live_segment_cannot_be_taken_and_a_closed_one_by_one_only(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, "w")
-    spool.write(record(1))
-    (path,) = segments(tmp_path)
-    with taken(path) as free:
-        assert not free
-    spool.rotate()
-    with taken(path) as first, taken(path) as second:
-        assert (first, second) == (True, False)
-    with taken(tmp_path / "gone-0000000001.seg") as free:
-        assert not free
-
-
-def test_a_segment_whose_process_died_can_be_taken(tmp_path: Path) -> None:
-    script = """
-import os, sys
-from pathlib import Path
-from farero.serving.spool import Spool
-from tests.records import record
-Spool(Path(sys.argv[1]), "w").write(record(7))
-os.kill(os.getpid(), 9)
-"""
-    root = Path(__file__).parents[3]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(root / "src"), str(root)])}
-    assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=env, check=False).returncode == -9
-    (path,) = segments(tmp_path)
-    with taken(path) as free:
-        assert free
-    assert numbers(path) == [7]
-
-
 def test_threads_write_whole_records(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "w", segment_bytes=5_000)
     with ThreadPoolExecutor(8) as pool:
@@ -125,16 +68,6 @@ def test_threads_write_whole_records(tmp_path: Path) -> None:
     found = [read_segment(path) for path in segments(tmp_path)]
     assert sorted(each.request_id for segment in found for each in segment.records) == [f"r-{number:06d}" for number in range(400)]
     assert all(segment.torn_bytes == 0 and segment.damage == () for segment in found)
-
-
-def test_the_backlog_counts_the_frames_of_every_writer(tmp_path: Path) -> None:
-    first, second = Spool(tmp_path, "a"), Spool(tmp_path, "b")
-    first.write(record(1))
-    one = first.backlog_bytes()
-    assert one > 0
-    second.write(record(2))
-    second.close()
-    assert second.backlog_bytes() == backlog_bytes(tmp_path) == 2 * one
 
 
 @pytest.mark.parametrize(
@@ -152,60 +85,6 @@ def test_a_record_that_no_table_could_take_is_refused(tmp_path: Path, crooked: o
     with pytest.raises(ValueError, match="r-000001"):
         Spool(tmp_path, "w").write(crooked)  # type: ignore[arg-type]
     assert segments(tmp_path) == []
-
-
-def test_a_torn_tail_is_ignored_and_measured(tmp_path: Path) -> None:
-    path = written(tmp_path, 1, 2)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-3])
-    segment = read_segment(path)
-    assert numbers(path) == [1]
-    assert segment.damage == ()
-    assert 0 < segment.torn_bytes < len(whole)
-
-
-def test_zeros_after_a_power_cut_are_a_torn_tail(tmp_path: Path) -> None:
-    path = written(tmp_path, 1)
-    path.write_bytes(path.read_bytes() + bytes(100))
-    assert (numbers(path), read_segment(path).damage, read_segment(path).torn_bytes) == ([1], (), 100)
-    path.write_bytes(bytes(50))
-    assert (read_segment(path).records, read_segment(path).damage) == ((), ())
-    path.write_bytes(b"")
-    assert (read_segment(path).records, read_segment(path).damage) == ((), ())
-
-
-def test_damage_in_the_middle_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
-    path = written(tmp_path, 1, 2, 3)
-    data = bytearray(path.read_bytes())
-    length = (len(data) - len(HEADER)) // 3
-    data[len(HEADER) + length + 40] ^= 1
-    path.write_bytes(data)
-    segment = read_segment(path)
-    assert numbers(path) == [1, 3]
-    assert segment.damage == (f"bytes {len(HEADER) + length} to {len(HEADER) + 2 * length}: written, but not what was written",)
-
-
-def test_a_damaged_last_record_is_damage_and_not_a_torn_tail(tmp_path: Path) -> None:
-    path = written(tmp_path, 1, 2)
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
-    path.write_bytes(data)
-    assert numbers(path) == [1]
-    assert (len(read_segment(path).damage), read_segment(path).torn_bytes) == (1, 0)
-
-
-def test_a_frame_with_sound_checksums_that_is_no_record_is_damage(tmp_path: Path) -> None:
-    path = written(tmp_path, 1)
-    payload = b"\x01"
-    prefix = spool_module._PREFIX.pack(len(payload), spool_module.zlib.crc32(payload))
-    path.write_bytes(path.read_bytes() + prefix + spool_module.zlib.crc32(prefix).to_bytes(4, "little") + payload)
-    assert (numbers(path), len(read_segment(path).damage)) == ([1], 1)
-
-
-def test_a_file_of_another_format_is_damage(tmp_path: Path) -> None:
-    path = tmp_path / "w-0000000001.seg"
-    path.write_bytes(b"something else altogether")
-    assert read_segment(path).damage == ("byte 0: this is no segment of a known format",)
 
 
 def test_a_short_write_is_taken_back_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,8 +154,246 @@ def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
         Spool(tmp_path / "spool", "w")
 
 
-def test_segments_moved_aside_are_listed_apart(tmp_path: Path) -> None:
-    path = written(tmp_path, 1)
-    path.rename(path.with_suffix(".corrupt"))
-    assert segments(tmp_path) == []
-    assert [each.suffix for each in corrupt_segments(tmp_path)] == [".corrupt"]
+def framed_record(number: int) -> bytes:
+    """The same record as `record(number)`, by the way of the event loop."""
+    each = record(number)
+    return frame(
+        each.model, each.version, each.request_id, each.endpoint, each.time, each.inputs, each.prediction, each.probability, each.keys,
+        each.latency_us,
+    )  # fmt: skip
+
+
+def kept(folder: Path) -> list[Record]:
+    return [each for path in segments(folder) for each in read_segment(path).records]
+
+
+class Disk:
+    """Stands before `os.fdatasync`: holds a turn of the disk for as long as the test wants, counts turns, and fails when told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.turns = 0
+        self.begun = threading.Event()
+        self.go = threading.Event()
+        self.failing = False
+        self._real = os.fdatasync
+        monkeypatch.setattr(os, "fdatasync", self._turn)
+
+    def _turn(self, fd: int) -> None:
+        self.turns += 1
+        self.begun.set()
+        assert self.go.wait(10)
+        if self.failing:
+            raise OSError(5, "Input/output error")
+        self._real(fd)
+
+
+class Outcomes:
+    """What became of each commit, by its number."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.spool = spool
+        self.found: dict[int, LogUnavailable | None] = {}
+        self.order: list[int] = []
+
+    def commit(self, *numbers: int) -> None:
+        for number in numbers:
+            self.spool.commit(framed_record(number), lambda failure, number=number: self._note(number, failure))
+
+    def _note(self, number: int, failure: LogUnavailable | None) -> None:
+        self.order.append(number)
+        self.found[number] = failure
+
+    def safe(self) -> list[int]:
+        return sorted(number for number, failure in self.found.items() if failure is None)
+
+    def refused(self) -> list[int]:
+        return sorted(number for number, failure in self.found.items() if failure is not None)
+
+
+def test_a_frame_is_read_as_the_record_it_was_made_of(tmp_path: Path) -> None:
+    Spool(tmp_path, "w").append(framed_record(1) + framed_record(2))
+    assert kept(tmp_path) == [record(1), record(2)]
+
+
+def test_joined_frames_are_written_by_one_call_and_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path, "w")
+    spool.write(record(1))
+    write, sizes = os.write, []
+
+    def short(fd: int, data: bytes) -> int:
+        sizes.append(len(data))
+        return write(fd, data[:-1])
+
+    monkeypatch.setattr(os, "write", short)
+    with pytest.raises(LogUnavailable):
+        spool.append(framed_record(2) + framed_record(3))
+    monkeypatch.undo()
+    assert sizes == [len(framed_record(2) + framed_record(3))]
+    assert kept(tmp_path) == [record(1)]
+
+
+@pytest.mark.parametrize("mode", ["write", "fsync"])
+def test_threads_that_write_and_append_share_a_segment(tmp_path: Path, mode: Any) -> None:
+    spool = Spool(tmp_path, "w", mode=mode, segment_bytes=5_000)
+
+    def either(number: int) -> None:
+        if number % 2:
+            spool.write(record(number))
+        else:
+            spool.append(framed_record(number))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(either, range(300)))
+    spool.close()
+    assert sorted(each.request_id for each in kept(tmp_path)) == [record(number).request_id for number in range(300)]
+    assert len(segments(tmp_path)) > 2
+
+
+def test_in_mode_write_a_commit_is_done_when_it_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = Outcomes(Spool(tmp_path, "w"))
+    outcomes.commit(1)
+    assert (outcomes.safe(), kept(tmp_path)) == ([1], [record(1)])
+    monkeypatch.setattr(os, "write", lambda fd, data: 3)
+    outcomes.commit(2)
+    assert outcomes.refused() == [2]
+
+
+def test_in_mode_fsync_nothing_is_safe_before_the_disk_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk(monkeypatch)
+    outcomes = Outcomes(Spool(tmp_path, "w", mode="fsync"))
+    outcomes.commit(1)
+    assert disk.begun.wait(10)
+    assert (outcomes.order, outcomes.spool.waiting, outcomes.spool.waiting_bytes) == ([], 1, len(framed_record(1)))
+    disk.go.set()
+    outcomes.spool.close()
+    assert (outcomes.safe(), outcomes.spool.waiting, outcomes.spool.waiting_bytes) == ([1], 0, 0)
+
+
+def test_whatever_comes_during_a_turn_of_the_disk_shares_the_next_one_in_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk(monkeypatch)
+    outcomes = Outcomes(Spool(tmp_path, "w", mode="fsync"))
+    outcomes.commit(0)
+    assert disk.begun.wait(10)
+    outcomes.commit(*range(1, 100))
+    disk.go.set()
+    outcomes.spool.close()
+    assert outcomes.order == list(range(100))
+    assert disk.turns == 2
+    assert kept(tmp_path) == [record(number) for number in range(100)]
+
+
+def test_beyond_the_limit_a_commit_is_refused_at_once_and_later_ones_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk(monkeypatch)
+    size = len(framed_record(1))
+    spool = Spool(tmp_path, "w", mode="fsync", limit_bytes=3 * size)
+    outcomes = Outcomes(spool)
+    outcomes.commit(0)
+    assert disk.begun.wait(10)
+    outcomes.commit(1, 2, 3)
+    assert outcomes.refused() == [3]
+    assert "wait for the disk" in str(outcomes.found[3])
+    assert spool.waiting_bytes == 3 * size
+    disk.go.set()
+    spool.close()
+    outcomes.commit(4)
+    spool.close()
+    assert outcomes.safe() == [0, 1, 2, 4]
+    assert kept(tmp_path) == [record(number) for number in (0, 1, 2, 4)]
+
+
+def test_a_request_larger_than_the_limit_goes_when_nothing_waits(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "w", mode="fsync", limit_bytes=1)
+    spool.append(framed_record(1))
+    assert kept(tmp_path) == [record(1)]
+
+
+def test_when_forcing_fails_its_whole_group_is_refused_and_its_segment_is_never_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path, "w", mode="fsync")
+    spool.write(record(0))
+    disk = Disk(monkeypatch)
+    outcomes = Outcomes(spool)
+    outcomes.commit(1)
+    assert disk.begun.wait(10)
+    disk.failing = True
+    disk.go.set()
+    while not outcomes.found:
+        pass
+    outcomes.commit(2, 3)
+    while len(outcomes.found) < 3:
+        pass
+    disk.failing = False
+    outcomes.commit(4)
+    spool.close()
+    assert (outcomes.refused(), outcomes.safe()) == ([1, 2, 3], [4])
+    held = [[each.request_id for each in read_segment(path).records] for path in segments(tmp_path)]
+    assert held[0] == ["r-000000"], "what the disk had before stays, what was refused is cut off"
+    assert [ids for ids in held[1:] if ids] == [["r-000004"]]
+    assert all(read_segment(path).torn_bytes == 0 and read_segment(path).damage == () for path in segments(tmp_path))
+
+
+def test_a_blocking_write_is_told_that_forcing_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk(monkeypatch)
+    disk.failing = True
+    disk.go.set()
+    spool = Spool(tmp_path, "w", mode="fsync")
+    with pytest.raises(LogUnavailable, match="Input/output error") as caught:
+        spool.write(record(1))
+    assert caught.value.retryable
+    assert kept(tmp_path) == []
+
+
+def test_a_caller_that_fails_on_its_outcome_stops_no_other(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "w", mode="fsync")
+    outcomes = Outcomes(spool)
+
+    def broken(_: LogUnavailable | None) -> None:
+        raise RuntimeError("a mistake")
+
+    spool.commit(framed_record(1), broken)
+    outcomes.commit(2)
+    spool.close()
+    assert outcomes.safe() == [2]
+    assert kept(tmp_path) == [record(1), record(2)]
+
+
+def test_in_mode_fsync_a_new_segment_is_named_on_the_disk_before_anything_in_it_is_safe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync, fdatasync, forced = os.fsync, os.fdatasync, []
+    spool = Spool(tmp_path, "w", mode="fsync")
+
+    def note(call: Any, fd: int) -> None:
+        forced.append(Path(f"/proc/self/fd/{fd}").readlink())
+        call(fd)
+
+    monkeypatch.setattr(os, "fsync", lambda fd: note(fsync, fd))
+    monkeypatch.setattr(os, "fdatasync", lambda fd: note(fdatasync, fd))
+    spool.write(record(1))
+    spool.write(record(2))
+    (path,) = segments(tmp_path)
+    assert forced == [tmp_path, path, path]
+
+
+def test_a_segment_whose_name_cannot_be_forced_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path, "w", mode="fsync")
+
+    def refuse(fd: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(LogUnavailable):
+        spool.write(record(1))
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+    spool.write(record(2))
+    assert kept(tmp_path) == [record(2)]
+
+
+def test_a_spool_that_was_closed_takes_what_still_comes(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "w", mode="fsync")
+    for number in (1, 2):
+        spool.write(record(number))
+        spool.close()
+    assert kept(tmp_path) == [record(1), record(2)]
