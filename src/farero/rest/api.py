@@ -24,6 +24,8 @@ from farero.rest.document import add_docs, describe
 from farero.rest.errors import FaultJson, answer_error, problem
 from farero.rest.guard import Guard
 from farero.rest.infer import Infer
+from farero.rest.metrics import add_metrics
+from farero.telemetry import Sample
 
 if TYPE_CHECKING:
     from farero.app import App
@@ -44,6 +46,7 @@ def make_api(
     *,
     console: ASGIApp | None = None,
     checks: Callable[[], Sequence[Check]] = lambda: (),
+    metrics: Callable[[], Sequence[Sample]] = lambda: (),
     max_body_bytes: int = 5 << 20,
     max_rows: int = 10_000,
 ) -> ASGIApp:
@@ -51,6 +54,7 @@ def make_api(
 
     Args:
         checks: further checks for `/health`, such as the worker's.
+        metrics: the figures of all processes for `/metrics`, read at every scrape.
     """
 
     def health() -> Health:
@@ -68,6 +72,7 @@ def make_api(
     )
     _add_errors(api)
     _add_service(api, app, health)
+    add_metrics(api, metrics)
     _add_labels(api, app)
     _add_versions(api, app)
     _add_records(api, app)
