@@ -14,9 +14,10 @@ from farero.telemetry.lines import (
     stop_logging,
 )
 from farero.telemetry.metrics import METRICS, Metric, Sample, sample
+from farero.telemetry.predictions import PredictionLines
 
 __all__ = [
     "EVENTS", "LOG_FILE", "Level", "log", "answering", "request_id",
-    "log_to_file", "log_to_stream", "stop_logging", "JsonLines", "PlainLines",
+    "log_to_file", "log_to_stream", "stop_logging", "JsonLines", "PlainLines", "PredictionLines",
     "METRICS", "Metric", "Sample", "sample",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ EVENTS: Final[dict[str, str]] = {
     "model_unloaded": "a version made room in memory; its next request loads it again",
     "model.refused": "a version could not be loaded; the one before it goes on serving",
     "prediction": "a request was answered and recorded",
+    "prediction.unlogged": "an answer could not be recorded and was given all the same, as the owner chose",
     "prediction.refused": "a request did not fit the schema; nothing was stored",
     "error": "something failed that nobody asked for",
     "record.handed-over": "segments were committed to the prediction log",
