@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from farero.core.prediction import Record
+from farero.core.recorded import Recorded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +46,7 @@ class PredictionLog(Protocol):
     numbers and binary, string for classes) · probability (float64) · latency_us (int64) · status, and `input_<name>` for every kept field.
     """
 
-    def append(self, model: str, records: Sequence[Record], marks: Mapping[str, int]) -> None:
+    def append(self, model: str, records: Sequence[Record] | Recorded, marks: Mapping[str, int]) -> None:
         """Add the rows of all records in one transaction that also stores the marks, or nothing.
 
         A mark is (writer, sequence number). Records whose marks are all stored already have been handed over before: the call does nothing.

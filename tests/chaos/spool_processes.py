@@ -18,6 +18,7 @@ from tests.records import SHAPES, record
 
 from farero.adapters.delta_log import DeltaLog
 from farero.core.prediction import Record
+from farero.core.recorded import Recorded
 from farero.flow.record import hand_over
 from farero.serving.spool import Spool
 
@@ -51,7 +52,7 @@ def commit(folder: Path, table: Path, point: str) -> None:
     class Dying(DeltaLog):
         appends = 0
 
-        def append(self, model: str, records: Sequence[Record], marks: Mapping[str, int]) -> None:
+        def append(self, model: str, records: Sequence[Record] | Recorded, marks: Mapping[str, int]) -> None:
             os.write(1, b"append\n")
             if point == "before the first transaction":
                 die()

@@ -62,7 +62,7 @@ write(range(2_000))
 none_at_all()
 write(range(2_000, 2_010))
 spool.rotate()
-kept = [int(each.request_id[2:]) for path in segments(folder / "spool") for each in read_segment(path).records]
+kept = [int(each[2:]) for path in segments(folder / "spool") for each in read_segment(path).rows["churn"].request_id]
 torn = sum(read_segment(path).torn_bytes for path in segments(folder / "spool"))
 try:
     hand_over(folder / "spool", log)

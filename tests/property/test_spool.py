@@ -12,8 +12,9 @@ from tests.records import SHAPE, record
 
 from farero.adapters.memory_log import MemoryLog
 from farero.core.prediction import Record
+from farero.core.recorded import Recorded
 from farero.flow.record import hand_over
-from farero.serving.segment import HEADER, read_segment, segments
+from farero.serving.segment import HEADER, Segment, read_segment, segments
 from farero.serving.spool import Spool
 
 TEXT = st.text(max_size=12)
@@ -52,11 +53,16 @@ def spooled(folder: str, records: list[Record]) -> Path:
     return path
 
 
+def request_ids(segment: Segment) -> list[str]:
+    return [request_id for rows in segment.rows.values() for request_id in rows.request_id]
+
+
 @given(st.lists(any_record(), min_size=1, max_size=5))
 def test_every_record_comes_back_as_it_was(records: list[Record]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         segment = read_segment(spooled(folder, records))
-        assert list(segment.records) == records
+        by_model = {model: Recorded.of(each for each in records if each.model == model) for model in {each.model for each in records}}
+        assert segment.rows == by_model
         assert (segment.torn_bytes, segment.damage) == (0, ())
 
 
@@ -81,7 +87,7 @@ def test_a_segment_cut_anywhere_gives_the_records_before_the_cut_and_no_damage(d
         segment = read_segment(path)
         size = (len(whole) - len(HEADER)) // 4
         complete = max(0, cut - len(HEADER)) // size
-        assert [each.request_id for each in segment.records] == [f"r-{number:06d}" for number in range(complete)]
+        assert request_ids(segment) == [f"r-{number:06d}" for number in range(complete)]
         assert segment.damage == ()
 
 
@@ -99,5 +105,5 @@ def test_bytes_changed_anywhere_cost_their_own_record_and_are_reported(data: st.
             touched.add((place - len(HEADER)) // size)
         path.write_bytes(content)
         segment = read_segment(path)
-        assert [each.request_id for each in segment.records] == [f"r-{number:06d}" for number in range(5) if number not in touched]
+        assert request_ids(segment) == [f"r-{number:06d}" for number in range(5) if number not in touched]
         assert segment.damage != ()

@@ -19,6 +19,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from farero.core.prediction import Record
 from farero.core.record_table import ORDER, TYPES, conform, in_order, stored_name, table_schema, to_table
+from farero.core.recorded import Recorded
 from farero.errors import LogUnavailable
 from farero.ports import LogShape
 
@@ -51,7 +52,7 @@ class DeltaLog:
         self._tables: dict[str, _Table] = {}
         self._lock = RLock()
 
-    def append(self, model: str, records: Sequence[Record], marks: Mapping[str, int]) -> None:
+    def append(self, model: str, records: Sequence[Record] | Recorded, marks: Mapping[str, int]) -> None:
         """Add the rows and the marks in one Delta transaction, unless the marks are there."""
         self._table(model).append(records, marks)
 
@@ -102,7 +103,7 @@ class _Table:
         self._commits = 0
         self._lock = RLock()
 
-    def append(self, records: Sequence[Record], marks: Mapping[str, int]) -> None:
+    def append(self, records: Sequence[Record] | Recorded, marks: Mapping[str, int]) -> None:
         with self._lock:
             self._outside("written", lambda: self._append(records, marks))
             self._commits += 1
@@ -140,7 +141,7 @@ class _Table:
             self._handle = None
             self._outside("compacted", self._compact)
 
-    def _append(self, records: Sequence[Record], marks: Mapping[str, int]) -> None:
+    def _append(self, records: Sequence[Record] | Recorded, marks: Mapping[str, int]) -> None:
         for attempt in range(3):
             handle = self._current() or self._create()
             stored = [_has(handle, writer, seq) for writer, seq in marks.items()]

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from farero.core.prediction import Record
 from farero.core.record_table import conform, in_order, table_schema, to_table
+from farero.core.recorded import Recorded
 from farero.errors import LogUnavailable
 from farero.ports import LogShape
 
@@ -34,7 +35,7 @@ class _Table:
     """One model's rows. Records wait unconverted until somebody reads: many small appends make one chunk."""
 
     marks: dict[str, int] = field(default_factory=dict)
-    waiting: list[Record] = field(default_factory=list)
+    waiting: Recorded = field(default_factory=Recorded)
     chunks: list[_Chunk] = field(default_factory=list)
     types: dict[str, pa.DataType] = field(default_factory=dict)
     chunks_of_request: dict[str, list[int]] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class MemoryLog:
         self._tables: dict[str, _Table] = {}
         self._lock = RLock()
 
-    def append(self, model: str, records: Sequence[Record], marks: Mapping[str, int]) -> None:
+    def append(self, model: str, records: Sequence[Record] | Recorded, marks: Mapping[str, int]) -> None:
         """Add the rows and the marks together, unless the marks are there."""
         with self._lock:
             table = self._tables.setdefault(model, _Table())
@@ -59,7 +60,7 @@ class MemoryLog:
                 raise LogUnavailable(
                     f"Some of these records are in the log of {model} and some are not.", hint="Hand them over one by one."
                 )
-            table.waiting.extend(records)
+            table.waiting.extend(records if isinstance(records, Recorded) else Recorded.of(records))
             table.marks.update(marks)
 
     def mark(self, model: str, writer: str) -> int | None:
@@ -129,7 +130,7 @@ class MemoryLog:
         if model not in self._tables:
             return []
         table = self._tables[model]
-        if table.waiting:
+        if table.waiting.counts:
             shape = self._shapes.get(model, _NO_SHAPE)
             rows = to_table(table.waiting, shape.inputs, text_prediction=shape.text_prediction, stored=table.types)
             if rows.num_rows:
@@ -137,10 +138,10 @@ class MemoryLog:
                 if bool(np.any(times[1:] <= times[:-1])):
                     rows = in_order(rows)
                 table.types |= {each.name: each.type for each in rows.schema}
-                for request_id in {record.request_id for record in table.waiting}:
+                for request_id in set(table.waiting.request_id):
                     table.chunks_of_request.setdefault(request_id, []).append(len(table.chunks))
                 table.chunks.append(_Chunk(first=rows["time"][0].as_py(), last=rows["time"][-1].as_py(), table=rows))
-            table.waiting = []
+            table.waiting = Recorded()
         return list(table.chunks)
 
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from farero.core.prediction import Record
+from farero.core.recorded import Recorded
 
 TYPES: Final[Mapping[str, pa.DataType]] = {
     "number": pa.float64(),
@@ -43,8 +45,9 @@ def table_schema(inputs: Mapping[str, str], *, text_prediction: bool) -> pa.Sche
 
 
 def to_table(
-    records: Sequence[Record], inputs: Mapping[str, str], *, text_prediction: bool, stored: Mapping[str, pa.DataType] | None = None
-) -> pa.Table:
+    records: Sequence[Record] | Recorded, inputs: Mapping[str, str], *, text_prediction: bool,
+    stored: Mapping[str, pa.DataType] | None = None,
+) -> pa.Table:  # fmt: skip
     """The rows of all records.
 
     No value is ever lost or bent to fit: values of another type than their column (a feature that was a number and is
@@ -54,30 +57,34 @@ def to_table(
         inputs: declared input -> kind. Inputs that are not declared are kept with the kind of their values.
         stored: columns that the log has already, with their types.
     """
-    counts = [len(record.prediction) for record in records]
-    times = [time for record, count in zip(records, counts, strict=True) for time in _times(record, count)]
-    moments = pa.array(times, TYPES["date"])
+    recorded = records if isinstance(records, Recorded) else Recorded.of(records)
+    counts = np.asarray(recorded.counts, np.int64)
+    single = recorded.rows == len(counts) and bool((counts == 1).all())
+    request = np.repeat(np.arange(len(counts)), counts)
+
+    def each_row(values: Sequence[object], kind: pa.DataType) -> pa.Array:
+        array = pa.array(values, kind)
+        return array if single else array.take(pa.array(request))
+
+    moments = pa.array(recorded.time, TYPES["date"])
+    first_row = np.cumsum(counts) - counts
     columns: dict[str, pa.Array] = {
         "time": moments,
         # In UTC: a date in local time would put a row into a partition where a reader of its day does not look.
         "date": moments.cast(pa.timestamp("us")).cast(pa.date32()),
-        "request_id": _repeated([record.request_id for record in records], counts),
-        "row": pa.array([row for count in counts for row in range(count)], pa.int32()),
-        "endpoint": _repeated([record.endpoint for record in records], counts),
-        "version": _repeated([record.version for record in records], counts),
-        "key": pa.array([key for record, n in zip(records, counts, strict=True) for key in _keys(record, n)], pa.string()),
+        "request_id": each_row(recorded.request_id, pa.string()),
+        "row": pa.array((np.arange(recorded.rows) - np.repeat(first_row, counts)).astype(np.int32)),
+        "endpoint": each_row(recorded.endpoint, pa.string()),
+        "version": each_row(recorded.version, pa.string()),
+        "key": _keys(recorded.key),
     }
-    prediction = [value for record in records for value in record.prediction]
-    columns |= _typed("prediction", prediction, "text" if text_prediction else "number", stored or {})
+    columns |= _typed("prediction", recorded.prediction, "text" if text_prediction else "number", stored or {})
     seen = dict(stored or {})
-    columns["probability"] = pa.array(
-        [value for record, n in zip(records, counts, strict=True) for value in _chances(record, n)], pa.float64()
-    )
-    columns["latency_us"] = pa.array([record.latency_us for record, n in zip(records, counts, strict=True) for _ in range(n)], pa.int64())
-    columns["status"] = _repeated([record.status for record in records], counts)
-    names = dict.fromkeys([*inputs, *(name for record in records for name in record.inputs)])
-    for name in names:
-        values = [value for record, n in zip(records, counts, strict=True) for value in record.inputs.get(name, [None] * n)]
+    columns["probability"] = pa.array(recorded.probability, pa.float64())
+    columns["latency_us"] = each_row(recorded.latency_us, pa.int64())
+    columns["status"] = each_row(recorded.status, pa.string())
+    for name in dict.fromkeys([*inputs, *recorded.inputs]):
+        values = recorded.inputs.get(name) or [None] * recorded.rows
         typed = _typed(f"input_{name}", values, inputs.get(name), seen)
         columns |= typed
         seen |= {column: array.type for column, array in typed.items()}
@@ -108,20 +115,12 @@ def in_order(table: pa.Table) -> pa.Table:
     return table.sort_by([(name, "ascending") for name in ORDER])
 
 
-def _times(record: Record, count: int) -> Sequence[datetime]:
-    return record.times if record.times is not None else [record.time] * count
-
-
-def _chances(record: Record, count: int) -> Sequence[float | None]:
-    return record.probability if record.probability is not None else [None] * count
-
-
-def _keys(record: Record, count: int) -> list[str | None]:
-    return [None] * count if record.keys is None else [key if key is None else str(key) for key in record.keys]
-
-
-def _repeated(values: Sequence[str], counts: Sequence[int]) -> pa.Array:
-    return pa.array([value for value, count in zip(values, counts, strict=True) for _ in range(count)], pa.string())
+def _keys(values: Sequence[object]) -> pa.Array:
+    """Keys are text in the log, whatever type the project's own have."""
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([value if value is None else str(value) for value in values], pa.string())
 
 
 def _typed(name: str, values: list[Any], kind: str | None, stored: Mapping[str, pa.DataType]) -> dict[str, pa.Array]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
-from farero.core.prediction import Record
+from farero.core.recorded import Recorded
 from farero.errors import LogUnavailable
 from farero.ports import PredictionLog
 from farero.serving.segment import Segment, read_segment, segments, taken
@@ -129,7 +129,7 @@ class _HandOver:
     def _commit(self, batch: Sequence[Segment]) -> None:
         by_model: dict[str, list[Segment]] = {}
         for segment in batch:
-            for model in dict.fromkeys(record.model for record in segment.records):
+            for model in segment.rows:
                 by_model.setdefault(model, []).append(segment)
         for model, of_model in by_model.items():
             if model not in self._failed:
@@ -138,21 +138,23 @@ class _HandOver:
                 except LogUnavailable as failure:
                     self._failed[model] = failure
         for segment in batch:
-            if not any(record.model in self._failed for record in segment.records):
+            if self._failed.keys().isdisjoint(segment.rows):
                 self._finish(segment)
 
     def _append(self, model: str, of_model: Sequence[Segment]) -> None:
         new = [segment for segment in of_model if segment.seq > self._mark(model, segment.writer)]
-        records = [record for segment in new for record in segment.records if record.model == model]
-        if not records:
+        recorded = Recorded()
+        for segment in new:
+            recorded.extend(segment.rows[model])
+        if not recorded.counts:
             return
         marks: dict[str, int] = {}
         for segment in new:
             marks[segment.writer] = max(segment.seq, marks.get(segment.writer, 0))
-        self._log.append(model, records, marks)
+        self._log.append(model, recorded, marks)
         for writer, seq in marks.items():
             self._marks[model, writer] = seq
-        self._rows += _count(records)
+        self._rows += recorded.rows
 
     def _mark(self, model: str, writer: str) -> int:
         known = self._marks.get((model, writer))
@@ -168,10 +170,6 @@ class _HandOver:
         else:
             segment.path.unlink()
         self._segments += 1
-
-
-def _count(records: Sequence[Record]) -> int:
-    return sum(len(record.prediction) for record in records)
 
 
 @contextmanager

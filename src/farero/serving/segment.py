@@ -10,26 +10,27 @@ import fcntl
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from farero.core.prediction import Record
+from farero.core.recorded import Recorded
 
 HEADER: Final = b"farero\x00\x01"
 """Begins every segment; the last byte is the version of the format."""
 
 _PREFIX: Final = struct.Struct("<II")
 _FRAME: Final = struct.Struct("<III")
-_Frame = tuple[
-    str, str, str, str, datetime, dict[str, list[Any]], list[Any], list[float] | None, list[Any] | None, int, str, list[datetime] | None
+_Aware: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+_Payload: TypeAlias = tuple[
+    str, str, str, str, _Aware, dict[str, list[Any]], list[Any], list[float] | None, list[Any] | None, int, str, list[_Aware] | None
 ]
-_decode = msgspec.msgpack.Decoder(_Frame).decode
+_decode = msgspec.msgpack.Decoder(_Payload).decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +38,15 @@ class Segment:
     """What a closed segment holds.
 
     Attributes:
+        rows: model -> what was recorded of it, in the order of writing.
         torn_bytes: length of a last frame that was never written to its end; its prediction was never answered.
-        damage: places that were written and are not readable now; `records` are those around them.
+        damage: places that were written and are not readable now; `rows` are those around them.
     """
 
     path: Path
     writer: str
     seq: int
-    records: tuple[Record, ...]
+    rows: Mapping[str, Recorded] = field(default_factory=dict)
     torn_bytes: int = 0
     damage: tuple[str, ...] = ()
 
@@ -93,7 +95,7 @@ def read_segment(path: Path) -> Segment:
     """Read a closed segment. Damage is reported, not raised: what can be read around it is still read."""
     writer, _, seq = path.stem.rpartition("-")
     data = path.read_bytes()
-    records: list[Record] = []
+    rows: dict[str, Recorded] = {}
     damage: list[str] = []
     torn = 0
     if not data.startswith(HEADER):
@@ -101,12 +103,11 @@ def read_segment(path: Path) -> Segment:
             torn = len(data)
         else:
             damage.append("byte 0: this is no segment of a known format")
-        return Segment(path=path, writer=writer, seq=int(seq), records=(), torn_bytes=torn, damage=tuple(damage))
+        return Segment(path=path, writer=writer, seq=int(seq), torn_bytes=torn, damage=tuple(damage))
     at = len(HEADER)
     while at < len(data):
-        end, record = _frame_at(data, at)
-        if record is not None:
-            records.append(record)
+        end = _frame_end(data, at)
+        if end is not None and _add(rows, data[at + _FRAME.size : end]):
             at = end
             continue
         following = _next_frame(data, at + 1)
@@ -115,7 +116,7 @@ def read_segment(path: Path) -> Segment:
             break
         at, start = following if following is not None else len(data), at
         damage.append(f"bytes {start} to {at}: written, but not what was written")
-    return Segment(path=path, writer=writer, seq=int(seq), records=tuple(records), torn_bytes=torn, damage=tuple(damage))
+    return Segment(path=path, writer=writer, seq=int(seq), rows=rows, torn_bytes=torn, damage=tuple(damage))
 
 
 def framed(payload: bytes) -> bytes:
@@ -124,24 +125,30 @@ def framed(payload: bytes) -> bytes:
     return prefix + zlib.crc32(prefix).to_bytes(4, "little") + payload
 
 
-def _frame_at(data: bytes, at: int) -> tuple[int, Record | None]:
-    """Where the frame at this place ends, and its record; no record where there is no whole, sound frame."""
+def _frame_end(data: bytes, at: int) -> int | None:
+    """Where the whole, sound frame at this place ends; None where there is none."""
     if not _has_head(data, at):
-        return at, None
+        return None
     length, checksum, _ = _FRAME.unpack_from(data, at)
     start = at + _FRAME.size
     payload = data[start : start + length]
-    if len(payload) < length or zlib.crc32(payload) != checksum:
-        return at, None
+    return None if len(payload) < length or zlib.crc32(payload) != checksum else start + length
+
+
+def _add(rows: dict[str, Recorded], payload: bytes) -> bool:
+    """Add what a frame holds to the rows of its model; False where it holds no record."""
     try:
-        model, version, request_id, endpoint, time, inputs, prediction, probability, keys, latency_us, status, times = _decode(payload)
-    except msgspec.DecodeError:
-        return at, None
-    record = Record(
-        model=model, version=version, request_id=request_id, endpoint=endpoint, time=time, inputs=inputs, prediction=prediction,
-        probability=probability, keys=keys, latency_us=latency_us, status=status, times=times,
-    )  # fmt: skip
-    return start + length, record
+        model, *values = _decode(payload)
+        columns = rows.get(model)
+        if columns is None:
+            columns = Recorded()
+            columns.add(*values)
+            rows[model] = columns
+        else:
+            columns.add(*values)
+    except ValueError:  # msgspec's own error is one too
+        return False
+    return True
 
 
 def _has_head(data: bytes, at: int) -> bool:
@@ -152,7 +159,7 @@ def _has_head(data: bytes, at: int) -> bool:
 def _next_frame(data: bytes, at: int) -> int | None:
     """The next place with a sound frame: a head's own checksum makes a false one as likely as one in 2**32."""
     for place in range(at, len(data) - _FRAME.size):
-        if _has_head(data, place) and _frame_at(data, place)[1] is not None:
+        if (end := _frame_end(data, place)) is not None and _add({}, data[place + _FRAME.size : end]):
             return place
     return None
 

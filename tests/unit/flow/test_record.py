@@ -3,12 +3,14 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.records import SHAPE, record
 
 from farero.adapters.memory_log import MemoryLog
 from farero.core.prediction import Record
+from farero.core.recorded import Recorded
 from farero.errors import LogUnavailable
 from farero.flow import record as record_step
 from farero.flow.record import HandedOver, hand_over
@@ -23,7 +25,7 @@ class FailingLog(MemoryLog):
         super().__init__({"churn": SHAPE, "risk": SHAPE})
         self.failing: str | None = model
 
-    def append(self, model: str, records: Sequence[Record], marks: Mapping[str, int]) -> None:
+    def append(self, model: str, records: Sequence[Record] | Recorded, marks: Mapping[str, int]) -> None:
         if model == self.failing:
             raise LogUnavailable(f"no room for {model}")
         super().append(model, records, marks)
@@ -139,8 +141,8 @@ def test_a_pass_takes_no_more_than_its_share(tmp_path: Path, monkeypatch: pytest
     appended: list[int] = []
 
     class Counting(MemoryLog):
-        def append(self, model: str, records: Sequence[Record], marks: Mapping[str, int]) -> None:
-            appended.append(len(records))
+        def append(self, model: str, records: Sequence[Record] | Recorded, marks: Mapping[str, int]) -> None:
+            appended.append(len(cast(Recorded, records).counts))
             super().append(model, records, marks)
 
     spooled(tmp_path, *(record(number) for number in range(5)), segment_bytes=1).close()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.records import START, record
 
-from farero.core.prediction import Record
+from farero.core.recorded import Recorded
 from farero.errors import LogUnavailable
 from farero.serving import spool as spool_module
 from farero.serving.segment import read_segment, segments
@@ -18,7 +18,7 @@ from farero.serving.spool import Spool, frame
 
 
 def numbers(path: Path) -> list[int]:
-    return [int(each.request_id[2:]) for each in read_segment(path).records]
+    return [int(request_id[2:]) for rows in read_segment(path).rows.values() for request_id in rows.request_id]
 
 
 @pytest.mark.row("L1")
@@ -26,7 +26,7 @@ def test_a_record_is_in_the_file_when_write_returns(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "w")
     spool.write(record(1))
     (path,) = segments(tmp_path)
-    assert read_segment(path).records == (record(1),)
+    assert read_segment(path).rows == {"churn": Recorded.of([record(1)])}
 
 
 def test_an_idle_spool_makes_no_file(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_threads_write_whole_records(tmp_path: Path) -> None:
         list(pool.map(lambda number: spool.write(record(number, rows=1 + number % 3)), range(400)))
     spool.close()
     found = [read_segment(path) for path in segments(tmp_path)]
-    assert sorted(each.request_id for segment in found for each in segment.records) == [f"r-{number:06d}" for number in range(400)]
+    assert sorted(number for path in segments(tmp_path) for number in numbers(path)) == list(range(400))
     assert all(segment.torn_bytes == 0 and segment.damage == () for segment in found)
 
 
@@ -163,8 +163,17 @@ def framed_record(number: int) -> bytes:
     )  # fmt: skip
 
 
-def kept(folder: Path) -> list[Record]:
-    return [each for path in segments(folder) for each in read_segment(path).records]
+def kept(folder: Path) -> Recorded:
+    """All that the segments hold of one model."""
+    found = Recorded()
+    for path in segments(folder):
+        for rows in read_segment(path).rows.values():
+            found.extend(rows)
+    return found
+
+
+def of(*wanted: int) -> Recorded:
+    return Recorded.of(record(number) for number in wanted)
 
 
 class Disk:
@@ -212,7 +221,7 @@ class Outcomes:
 
 def test_a_frame_is_read_as_the_record_it_was_made_of(tmp_path: Path) -> None:
     Spool(tmp_path, "w").append(framed_record(1) + framed_record(2))
-    assert kept(tmp_path) == [record(1), record(2)]
+    assert kept(tmp_path) == of(1, 2)
 
 
 def test_joined_frames_are_written_by_one_call_and_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +238,7 @@ def test_joined_frames_are_written_by_one_call_and_all_or_none(tmp_path: Path, m
         spool.append(framed_record(2) + framed_record(3))
     monkeypatch.undo()
     assert sizes == [len(framed_record(2) + framed_record(3))]
-    assert kept(tmp_path) == [record(1)]
+    assert kept(tmp_path) == of(1)
 
 
 @pytest.mark.parametrize("mode", ["write", "fsync"])
@@ -245,14 +254,14 @@ def test_threads_that_write_and_append_share_a_segment(tmp_path: Path, mode: Any
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(either, range(300)))
     spool.close()
-    assert sorted(each.request_id for each in kept(tmp_path)) == [record(number).request_id for number in range(300)]
+    assert sorted(kept(tmp_path).request_id) == [record(number).request_id for number in range(300)]
     assert len(segments(tmp_path)) > 2
 
 
 def test_in_mode_write_a_commit_is_done_when_it_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes = Outcomes(Spool(tmp_path, "w"))
     outcomes.commit(1)
-    assert (outcomes.safe(), kept(tmp_path)) == ([1], [record(1)])
+    assert (outcomes.safe(), kept(tmp_path)) == ([1], of(1))
     monkeypatch.setattr(os, "write", lambda fd, data: 3)
     outcomes.commit(2)
     assert outcomes.refused() == [2]
@@ -279,7 +288,7 @@ def test_whatever_comes_during_a_turn_of_the_disk_shares_the_next_one_in_its_ord
     outcomes.spool.close()
     assert outcomes.order == list(range(100))
     assert disk.turns == 2
-    assert kept(tmp_path) == [record(number) for number in range(100)]
+    assert kept(tmp_path) == of(*range(100))
 
 
 def test_beyond_the_limit_a_commit_is_refused_at_once_and_later_ones_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,13 +307,13 @@ def test_beyond_the_limit_a_commit_is_refused_at_once_and_later_ones_go_on(tmp_p
     outcomes.commit(4)
     spool.close()
     assert outcomes.safe() == [0, 1, 2, 4]
-    assert kept(tmp_path) == [record(number) for number in (0, 1, 2, 4)]
+    assert kept(tmp_path) == of(0, 1, 2, 4)
 
 
 def test_a_request_larger_than_the_limit_goes_when_nothing_waits(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "w", mode="fsync", limit_bytes=1)
     spool.append(framed_record(1))
-    assert kept(tmp_path) == [record(1)]
+    assert kept(tmp_path) == of(1)
 
 
 def test_when_forcing_fails_its_whole_group_is_refused_and_its_segment_is_never_written_again(
@@ -327,9 +336,9 @@ def test_when_forcing_fails_its_whole_group_is_refused_and_its_segment_is_never_
     outcomes.commit(4)
     spool.close()
     assert (outcomes.refused(), outcomes.safe()) == ([1, 2, 3], [4])
-    held = [[each.request_id for each in read_segment(path).records] for path in segments(tmp_path)]
-    assert held[0] == ["r-000000"], "what the disk had before stays, what was refused is cut off"
-    assert [ids for ids in held[1:] if ids] == [["r-000004"]]
+    held = [numbers(path) for path in segments(tmp_path)]
+    assert held[0] == [0], "what the disk had before stays, what was refused is cut off"
+    assert [ids for ids in held[1:] if ids] == [[4]]
     assert all(read_segment(path).torn_bytes == 0 and read_segment(path).damage == () for path in segments(tmp_path))
 
 
@@ -341,7 +350,7 @@ def test_a_blocking_write_is_told_that_forcing_failed(tmp_path: Path, monkeypatc
     with pytest.raises(LogUnavailable, match="Input/output error") as caught:
         spool.write(record(1))
     assert caught.value.retryable
-    assert kept(tmp_path) == []
+    assert kept(tmp_path) == of()
 
 
 def test_a_caller_that_fails_on_its_outcome_stops_no_other(tmp_path: Path) -> None:
@@ -355,7 +364,7 @@ def test_a_caller_that_fails_on_its_outcome_stops_no_other(tmp_path: Path) -> No
     outcomes.commit(2)
     spool.close()
     assert outcomes.safe() == [2]
-    assert kept(tmp_path) == [record(1), record(2)]
+    assert kept(tmp_path) == of(1, 2)
 
 
 def test_in_mode_fsync_a_new_segment_is_named_on_the_disk_before_anything_in_it_is_safe(
@@ -388,7 +397,7 @@ def test_a_segment_whose_name_cannot_be_forced_is_not_begun(tmp_path: Path, monk
     monkeypatch.undo()
     assert list(tmp_path.iterdir()) == []
     spool.write(record(2))
-    assert kept(tmp_path) == [record(2)]
+    assert kept(tmp_path) == of(2)
 
 
 def test_a_spool_that_was_closed_takes_what_still_comes(tmp_path: Path) -> None:
@@ -396,4 +405,4 @@ def test_a_spool_that_was_closed_takes_what_still_comes(tmp_path: Path) -> None:
     for number in (1, 2):
         spool.write(record(number))
         spool.close()
-    assert kept(tmp_path) == [record(1), record(2)]
+    assert kept(tmp_path) == of(1, 2)
