@@ -14,6 +14,7 @@ from farero.errors import Corrupt
 MODEL = "model.pkl"
 RESULT = "result.json"
 REFERENCE = "reference.bin"
+SAMPLE = "sample.bin"
 SCHEMA = "schema.json"
 
 
