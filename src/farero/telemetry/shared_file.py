@@ -11,8 +11,8 @@ from pathlib import Path
 class SharedFile(logging.Handler):
     """Appends lines; a full file is renamed to `.1`, and whoever still has it open follows to the new one.
 
-    Every append is one `write` at the end of the file, which the kernel does not mix with another process's, and one `stat` before it, which
-    tells both whether the file was renamed meanwhile and whether it is full.
+    Every append is one `write` at the end of the file, which the kernel does not mix with another process's, and one `stat` before it,
+    which tells both whether the file was renamed meanwhile and whether it is full.
 
     Args:
         kept: how many full files stay, at least 1.
@@ -87,7 +87,7 @@ class SharedFile(logging.Handler):
 
     def _rotate(self, more: int) -> None:
         """Rename the full file, unless another process has done so while this one waited for its turn."""
-        # The lock is taken on a file opened for it alone: a process that was forked shares our own open file, and with it would share the lock.
+        # The lock is taken on a file opened for it alone: a forked process shares our own open file, and with it would share the lock.
         locked = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(locked, fcntl.LOCK_EX)
