@@ -1,0 +1,1 @@
+"""The parts of `benchmarks/serving.py`: models, contenders, load, processes, report."""

@@ -1,0 +1,140 @@
+"""Farero beside itself: what the record costs, what a second worker adds, latency at half load, memory of a worker."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+from collections.abc import Sequence
+
+from serving import load
+from serving.contenders import CONTENDERS
+from serving.load import Figure
+from serving.processes import memory
+from serving.report import Table, count, ms, times
+from serving.rounds import LOAD_CORE, SERVER_CORE, Bench
+
+CONNECTIONS = (1, 16, 64, 256)
+HALF = 0.5
+WARMED_BY = 200
+
+
+def records(bench: Bench, model: str) -> Table:
+    """Throughput with no record, with one `write` before the answer, and with `fsync` before the answer."""
+    modes = {"not recorded": ("unrecorded", "write"), "write": ("farero", "write"), "fsync": ("farero", "fsync")}
+    found: dict[tuple[str, int], list[Figure]] = {}
+    folder = bench.model("farero", model)
+    for _ in range(bench.rounds):
+        for mode, (name, record) in modes.items():
+            with bench.running(name, folder, record=record) as server:
+                for connections in CONNECTIONS:
+                    figure = bench.measure(server, name, folder, 1, connections=connections)
+                    found.setdefault((mode, connections), []).append(figure)
+                    _say(f"record: {mode}", connections, figure)
+    rate = {key: statistics.median(figure.rate for figure in figures) for key, figures in found.items()}
+    rows = [
+        [
+            mode,
+            *(f"{count(rate[mode, c])} ({rate[mode, c] / rate['not recorded', c]:.2f})" for c in CONNECTIONS),
+        ]
+        for mode in modes
+    ]
+    return Table(
+        title=f"What the record costs ({model}, one row a request)",
+        header=["requests/s (share of not recorded)", *(f"{c} connections" for c in CONNECTIONS)],
+        rows=rows,
+        notes=[
+            "not recorded: the same server whose frames go to /dev/null (benchmarks/serving/unrecorded.py); the product has no such switch.",
+            f"Medians of {bench.rounds} rounds; {sum(f.failed for figures in found.values() for f in figures)} requests failed.",
+        ],
+    )
+
+
+def workers(bench: Bench, model: str) -> Table:
+    """One process that answers, and two. The load generator needs a core too, so the CPU time tells more than the clock."""
+    folder = bench.model("farero", model)
+    every = sorted(os.sched_getaffinity(0))
+    two = ",".join(map(str, every[:2]))
+    settings = {1: (str(SERVER_CORE), str(LOAD_CORE)), 2: (two, ",".join(map(str, every[2:])) or two)}
+    found: dict[int, list[Figure]] = {}
+    for _ in range(bench.rounds):
+        for number, (cores, generator) in settings.items():
+            with bench.running("farero", folder, workers=number, cores=cores) as server:
+                figure = bench.measure(server, "farero", folder, 1, connections=64, cores=generator)
+                found.setdefault(number, []).append(figure)
+                _say(f"{number} workers", 64, figure)
+    rate = {number: statistics.median(figure.rate for figure in figures) for number, figures in found.items()}
+    spent = {
+        number: statistics.median(figure.requests / max(figure.answering_cpu_s or figure.cpu_s, 0.01) for figure in figures)
+        for number, figures in found.items()
+    }
+    rows = [[str(n), count(rate[n]), times(rate[n] / rate[1]), count(spent[n]), f"{spent[n] / spent[1]:.2f}"] for n in settings]
+    return Table(
+        title=f"A second worker ({model}, one row a request, 64 connections)",
+        header=["workers", "requests/s", "of one", "requests/CPU s of the workers", "of one"],
+        rows=rows,
+        notes=[
+            f"{len(every)} cores. Where there are only two, the load generator and Farero's other processes take their share of the second "
+            "core: what two workers would reach with cores of their own is twice the requests of one times the last column.",
+        ],
+    )
+
+
+def half_load(bench: Bench, names: Sequence[str], models: Sequence[str]) -> Table:
+    """Latency when requests come at half the rate that the server can take, by a clock and not by its answers."""
+    rows = []
+    for model in models:
+        for name in names:
+            if name in bench.left_out or CONTENDERS[name].name == "bare":
+                continue
+            folder = bench.model(name, model)
+            with bench.running(name, folder) as server:
+                most = bench.measure(server, name, folder, 1)
+                at = load.measure(
+                    server, CONTENDERS[name].path(model), bench.bodies(name, folder, 1)[0], rate=most.rate * HALF,
+                    connections=64, seconds=max(bench.seconds, 6), cores=str(LOAD_CORE),
+                )  # fmt: skip
+                bench.count_more(name, at.requests)
+                _say(f"half load: {name} {model}", 64, at)
+                rows.append(
+                    [f"{name}, {model}", count(at.rate), ms(at.p50_ms), ms(at.p99_ms), times(at.p99_ms / at.p50_ms), str(at.failed)]
+                )
+    return Table(
+        title="Latency at half load (one row a request)",
+        header=["", "requests/s", "p50", "p99", "p99 of p50", "failed"],
+        rows=rows,
+        notes=[
+            "Requests leave at random distances at half the rate that was measured just before (benchmarks/serving/paced.py), over 64 "
+            "connections; latency counts from the moment a request was due.",
+        ],
+    )
+
+
+def memories(bench: Bench, models: Sequence[str]) -> Table:
+    """What further workers take, with pages that they share counted once."""
+    rows = []
+    for model in models:
+        folder = bench.model("farero", model)
+        whole, own = {}, {}
+        for number in (1, 3):
+            with bench.running("farero", folder, workers=number) as server:
+                bench.check(server, "farero", folder, 1)
+                bench.measure(server, "farero", folder, 1, connections=64, seconds=2)
+                used = {pid: memory(pid) for pid in server.pids()}
+                whole[number] = sum(one["pss"] for one in used.values())
+                own[number] = max(used[pid]["uss"] for pid in server.answering or [server.process.pid])
+        more = (whole[3] - whole[1]) / 2
+        rows.append([model, f"{whole[1]:.0f} MiB", f"{whole[3]:.0f} MiB", f"{more:.0f} MiB", f"{own[3]:.0f} MiB"])
+    return Table(
+        title="Memory of a further worker",
+        header=["model", "all processes, 1 worker (PSS)", "3 workers", "each further worker", "a worker's own pages (USS)"],
+        rows=rows,
+        notes=["From /proc/PID/smaps_rollup after some seconds of load. Each further worker: half of what two more add to all processes."],
+    )
+
+
+def _say(what: str, connections: int, figure: Figure) -> None:
+    print(
+        f"{what:28} {connections:4} connections  {figure.rate:10,.1f}/s  p99 {figure.p99_ms:8.2f} ms  {figure.failed} failed",
+        file=sys.stderr,
+    )

@@ -1,0 +1,69 @@
+"""Tables of figures, as text for a terminal and as Markdown for the documents."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table with its notes."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+
+
+def text(table: Table) -> str:
+    """For a terminal: the first column to the left, the others to the right."""
+    lines = [table.header, *table.rows]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(table.header))]
+    shown = [
+        "  ".join(cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in enumerate(zip(line, widths, strict=True)))
+        for line in lines
+    ]
+    return "\n".join([table.title, "", *shown, *(f"  {note}" for note in table.notes), ""])
+
+
+def markdown(table: Table) -> str:
+    """For a document."""
+    ruler = ["---", *("---:" for _ in table.header[1:])]
+    lines = ["| " + " | ".join(line) + " |" for line in [table.header, ruler, *table.rows]]
+    notes = [f"- {note}" for note in table.notes]
+    return "\n".join([f"### {table.title}", "", *lines, "", *([*notes, ""] if notes else [])])
+
+
+def machine() -> dict[str, str]:
+    """What it was measured on."""
+    about = Path("/proc/cpuinfo").read_text().splitlines()
+    processor = next((line.partition(":")[2].strip() for line in about if line.startswith("model name")), platform.processor())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": f"{processor}, {len(os.sched_getaffinity(0))} cores for this",
+        "memory": f"{memory:.0f} GiB",
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "scikit-learn": metadata.version("scikit-learn"),
+        "load before": f"{os.getloadavg()[0]:.2f}",
+    }
+
+
+def count(value: float) -> str:
+    """A rate or a count: no digits that were not measured."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def times(value: float) -> str:
+    """A ratio."""
+    return f"{value:,.0f}×" if value >= 20 else f"{value:.2f}×" if value < 2 else f"{value:.1f}×"
+
+
+def ms(value: float) -> str:
+    """A duration that came in [ms]."""
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:.1f} ms" if value >= 10 else f"{value:.2f} ms"
