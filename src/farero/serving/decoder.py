@@ -1,8 +1,8 @@
 """Reads the body of a prediction request in one pass, and gives up wherever it is not certain that the careful way would do the same.
 
 The careful way (`rest.request.decode`, `rest.infer.read_rows`, `core.schema.check_rows`) is the one truth about rows: it lists every
-fault, and takes ten to twenty times as long (benchmarks/decode.py). This one knows no faults. It answers None to every body that it would not read exactly like
-the careful way, bad or merely unusual, and the caller then goes there.
+fault, and takes ten to twenty times as long (benchmarks/decode.py). This one knows no faults. It answers None to every body that it
+would not read exactly like the careful way, bad or merely unusual, and the caller then goes there.
 
 Doubled names: msgspec takes the last of two values silently, the careful way refuses. But every name is followed by a colon, so the
 colons of a body are at least its names. They are exactly the names that came out of it, and the colons in the texts that came out of it,
@@ -83,7 +83,7 @@ class RowDecoder:
         self._most_colons = 2 * len(rows) * (self._named + _COLONS_A_DATE * dates)
         namespace: dict[str, Any] = {
             **codes(every), "Decoded": Decoded, "UNSET": UNSET, "NAN": float("nan"), "moment": _moment, "fill": _filler(rows),
-            "memory": memoryview(rows).cast("B"), "pack": Layout(f"{rows.shape[1]}d").pack_into,
+            "memory": rows.data.cast("B"), "pack": Layout(f"{rows.shape[1]}d").pack_into,
         }  # fmt: skip
         exec(compile(source(every), "<decoder>", "exec"), namespace)
         self._one: Callable[..., Decoded | None] = namespace["one"]
@@ -118,7 +118,7 @@ def _filler(rows: NDArray[np.float64]) -> Callable[..., None]:
     """
     features = rows.shape[1]
     flat = np.empty(rows.size)
-    memory = memoryview(flat).cast("B")
+    memory = flat.data.cast("B")
     turned = cache(lambda count: (Layout(f"{count * features}d").pack_into, flat[: count * features].reshape(features, count).T))
 
     def fill(count: int, *values: float) -> None:

@@ -211,5 +211,5 @@ def _field_type(field: Field) -> Any:
         return bool
     # One of the literals is found without making a new text of it. Without any, the codes decide.
     if field.kind == "choice" and field.levels and not field.new_levels:
-        return Literal[field.levels]  # type: ignore[valid-type]
+        return Literal[field.levels]
     return str
