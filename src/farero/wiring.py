@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
+from time import monotonic
 from uuid import uuid4
 
 from farero import telemetry
@@ -28,6 +29,7 @@ from farero.core.finding import Severity
 from farero.core.performance import METRICS
 from farero.core.policy import PolicyRule
 from farero.core.replayed import PolicyResult
+from farero.errors import LogUnavailable
 from farero.flow.alert import Alert
 from farero.flow.decide import Decide
 from farero.flow.label import Label
@@ -49,6 +51,8 @@ from farero.project.load import Loaded, load
 from farero.replay import Bench, run
 from farero.replay import history as recorded
 from farero.replay.side_by_side import Plan, serve
+from farero.serving.cache import AnswerCache
+from farero.serving.meters import Meters, read_all
 from farero.serving.pool import Pool
 from farero.serving.privacy import Protector, log_shape
 from farero.serving.spool import Spool
@@ -58,17 +62,25 @@ REPLAY_COMMAND = "from farero.wiring import replay_process; replay_process()"
 WARM = (*PRELOAD, "farero.project.trial")
 """What a child finds imported: a training of a fifth of a second must not wait as long again for its own imports."""
 
+METERS = Path(".farero") / "run"
+"""Where the processes of a running service keep their figures and say who they are, below the installation's folder."""
+
 LIVE_GRACE = timedelta(seconds=30)
 
 
-def open_app(root: Path, *, clock: Clock | None = None) -> App:
+def open_app(root: Path, *, clock: Clock | None = None, answering: str | None = None, keeping: bool = False) -> App:
     """The installation in a folder, with everything that farero.toml names.
+
+    Args:
+        answering: the name of a process that only answers requests: it leaves the hand-over of what it records to the keeper.
+        keeping: this process is the keeper, the one that hands over and runs the loop beside processes that answer.
 
     Raises:
         ConfigInvalid: farero.toml or a project file has faults; lists all of them.
         StoreUnavailable: the state database does not answer.
     """
-    return _app(load(root.resolve()), clock or SystemClock())
+    slot = answering or ("keeper" if keeping else None)
+    return _app(load(root.resolve()), clock or SystemClock(), slot=slot, keeps_log=answering is None)
 
 
 def open_inferred(data: Path, *, time: str, label: str, root: Path) -> App:
@@ -76,15 +88,16 @@ def open_inferred(data: Path, *, time: str, label: str, root: Path) -> App:
     return _app(infer(data, time=time, label=label, root=root), SystemClock())
 
 
-def _app(loaded: Loaded, clock: Clock) -> App:
+def _app(loaded: Loaded, clock: Clock, *, slot: str | None = None, keeps_log: bool = True) -> App:
     settings = loaded.settings
     home = loaded.root / ".farero"
     home.mkdir(exist_ok=True)
     store = Store.open(settings.state.resolved(loaded.root), clock=clock)
     log = DeltaLog(home / "log", shapes(loaded.projects))
     files = FolderModels(home / "models")
-    spool = Spool(home / "spool", _writer())
-    pool = Pool(files)
+    spool = Spool(home / "spool", _writer(), mode=settings.log.record)
+    pool = Pool(files, max_loaded=settings.models.max_loaded)
+    meters = Meters(loaded.root / METERS if slot else None, slot or "farero")
     channels: dict[str, Severity] = {channel.name: channel.min_severity for channel in settings.channels}
     rooms = _Rooms(
         loaded=loaded, store=store, log=log, files=files, child=ChildProcess(WARM), clock=clock, pool=pool, spool=spool,
@@ -103,9 +116,12 @@ def _app(loaded: Loaded, clock: Clock) -> App:
         spool=spool,
         clock=clock,
         new_id=lambda: uuid4().hex,
-        hand_over=_hand_over(spool, home / "spool", log),
+        hand_over=_hand_over(spool, home / "spool", log, meters),
         replay_command=REPLAY_COMMAND,
         farero_version=metadata.version("farero"),
+        meters=meters,
+        figures=(lambda: read_all(loaded.root / METERS)) if slot else meters.samples,
+        keeps_log=keeps_log,
     )
 
 
@@ -133,10 +149,12 @@ class _Rooms:
     def loop(self, model: str, *, rule: PolicyRule, size: timedelta, grace: timedelta) -> Loop:
         """One model's steps under one policy."""
         project = self.loaded.projects[model]
-        schema, label, train = project.schema, project.label_spec, self.loaded.settings.train
+        schema, label, train, kept = project.schema, project.label_spec, self.loaded.settings.train, self.loaded.settings.cache
         return Loop(
             predict=Predict(model=model, schema=schema, store=self.store, label=label, thresholds=project.thresholds, pool=self.pool,
                 spool=self.spool, protector=Protector(self.key, schema),
+                answer_unlogged=self.loaded.settings.log.unlogged == "answer",
+                cache=AnswerCache(kept.entries, kept.ttl_s, monotonic) if kept.entries else None,
             ),
             record=Windows(model=model, size=size, grace=grace, store=self.store, log=self.log),
             label=Label(model=model, label=label, store=self.store, log=self.log, clock=self.clock),
@@ -209,10 +227,17 @@ def bench(loaded: Loaded, plan: Plan, folder: Path, *, child: Child | None = Non
     )
 
 
-def _hand_over(spool: Spool, folder: Path, log: PredictionLog) -> Callable[[], int]:
+def _hand_over(spool: Spool, folder: Path, log: PredictionLog, meters: Meters | None = None) -> Callable[[], int]:
     def move() -> int:
         spool.rotate()
-        moved = hand_over(folder, log)
+        try:
+            moved = hand_over(folder, log)
+        except LogUnavailable:
+            if meters is not None:
+                meters.counter("farero_handover_failures_total").add()
+            raise
+        if meters is not None:
+            meters.counter("farero_handover_rows_total").add(moved.rows)
         if moved.segments:
             telemetry.log("record.handed-over", segments=moved.segments, rows=moved.rows)
         for name in moved.corrupt:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -102,14 +104,9 @@ def demo(
             if not as_json:
                 output.stdout().print(f"See the console with: farero up --project {home}", markup=False)
             return
-        app.refresh()
-        from farero.server import serve
-
-        def ready(real_port: int) -> None:
-            output.stdout().print(f"The console is open at http://127.0.0.1:{real_port}/console  (Ctrl-C stops it)", markup=False)
-
-        code = serve(app, "127.0.0.1", port, on_ready=ready)
-    raise typer.Exit(code)
+    output.stderr().print("Opening the console (Ctrl-C stops it) ...", markup=False)
+    # A server forks its processes off a clean one; this one has threads and open files by now.
+    os.execv(sys.executable, [sys.executable, "-m", "farero", "up", "--project", str(home), "--host", "127.0.0.1", "--port", str(port)])
 
 
 def tell(result: ReplayResult) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from farero import telemetry
 from farero.cli import output, session
 from farero.cli.exits import ANSWER_IS_NO
 
@@ -20,18 +19,13 @@ def up(
     project: session.ProjectOption = session.HERE,
 ) -> None:
     """Serve: API, console and worker. SIGTERM drains and stops."""
-    with session.opened(project) as app:
+    with session.errors():
         from farero.server import serve
 
-        telemetry.log_to_stream(sys.stderr, level="warning", plain=True)
-        shown_host = host or app.settings.server.host
+        def ready(host: str, port: int) -> None:
+            output.stderr().print(f"Farero is up: http://{host}:{port}  console: http://{host}:{port}/console", markup=False)
 
-        def ready(real_port: int) -> None:
-            output.stderr().print(
-                f"Farero is up: http://{shown_host}:{real_port}  console: http://{shown_host}:{real_port}/console", markup=False
-            )
-
-        code = serve(app, shown_host, app.settings.server.port if port is None else port, workers=workers, on_ready=ready)
+        code = serve(project, host, port, workers=workers, on_ready=ready)
     raise typer.Exit(code)
 
 

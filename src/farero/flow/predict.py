@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from time import perf_counter_ns
 
 from farero.core.label import LabelSpec, decode_prediction
+from farero.core.matrix import to_matrix
 from farero.core.prediction import Answer, Outputs, Record, Served, Thresholds, risk_level
 from farero.core.schema import Fault, Rows, Schema
-from farero.serving.pool import Pool
+from farero.errors import LogUnavailable, TookTooLong
+from farero.serving.cache import MOST_ROWS, AnswerCache
+from farero.serving.lane import Lane
+from farero.serving.pool import Loaded, Pool
 from farero.serving.privacy import Protector
 from farero.serving.spool import Spool
 from farero.store import refusals
 from farero.store.database import Store
+from farero.telemetry import log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,22 +45,41 @@ class Predict:
     spool: Spool
     protector: Protector
     store: Store
+    cache: AnswerCache[Outputs] | None = None
+    answer_unlogged: bool = False
+    """Whether an answer that cannot be recorded is given all the same."""
 
-    def answer(self, rows: Rows, *, request_id: str, endpoint: str, at: datetime, times: list[datetime] | None = None) -> Answered:
+    def answer(
+        self,
+        rows: Rows,
+        *,
+        request_id: str,
+        endpoint: str,
+        at: datetime,
+        times: list[datetime] | None = None,
+        in_time: Callable[[], bool] = lambda: True,
+    ) -> Answered:
         """Score the rows, record them, and only then return.
 
         Args:
             times: when each row happened, for a file of past rows; None = all at `at`.
+            in_time: asked before the record is written; where it says no, nobody waits for the answer any more.
 
         Raises:
             NotReady: no version is in production.
             PredictFailed: the model raised or answered nonsense.
             LogUnavailable: the answer could not be recorded, so it is not given.
+            TookTooLong: it was not answered in time; nothing is recorded.
         """
         begun = perf_counter_ns()
         loaded = self.pool.production(self.model)
-        outputs = loaded.engine.predict(rows.columns, rows.count)
-        self.spool.write(
+        outputs = self._outputs(loaded, rows)
+        if not in_time():
+            raise TookTooLong(
+                f"{self.model} did not answer within the time limit; nothing was recorded.",
+                hint="Send fewer rows at a time, or raise timeout_s under [server] in farero.toml.",
+            )
+        self._record(
             Record(
                 model=self.model,
                 version=loaded.version.number,
@@ -71,6 +95,31 @@ class Predict:
             )
         )
         return Answered(request_id=request_id, model=self.model, version=loaded.version.number, outputs=outputs)
+
+    def lane(self, now: Callable[[], datetime], max_rows: int) -> Lane:
+        """The short way for few rows; what it does not answer comes here."""
+        return Lane(
+            self.model, schema=self.schema, label=self.label, pool=self.pool, protector=self.protector, cache=self.cache, now=now,
+            max_rows=max_rows,
+        )  # fmt: skip
+
+    def _outputs(self, loaded: Loaded, rows: Rows) -> Outputs:
+        if self.cache is None or rows.count > MOST_ROWS:
+            return loaded.engine.predict(rows.columns, rows.count)
+        key = to_matrix(self.schema, rows.columns, rows.count).tobytes()
+        known = self.cache.get(loaded.version.digest, key)
+        if known is None:
+            known = loaded.engine.predict(rows.columns, rows.count)
+            self.cache.put(loaded.version.digest, key, known)
+        return known
+
+    def _record(self, record: Record) -> None:
+        try:
+            self.spool.write(record)
+        except LogUnavailable as failure:
+            if not self.answer_unlogged:
+                raise
+            tolerated(failure)
 
     def refuse(self, faults: Sequence[Fault], day: date) -> None:
         """Count refused rows by field and reason. The rows are not stored, but a client that changed must show up somewhere."""
@@ -101,6 +150,12 @@ class Predict:
         return Served(
             request_id=answered.request_id, model=answered.model, version=answered.version, predictions=tuple(answers)
         )  # fmt: skip
+
+
+def tolerated(failure: LogUnavailable | None) -> None:
+    """Where the owner would rather answer than refuse, a prediction that could not be recorded is told to the log and let go."""
+    if failure is not None:
+        log("prediction.unlogged", level="error", error=failure)
 
 
 def plain(label: LabelSpec, outputs: Outputs) -> list[float] | list[str]:

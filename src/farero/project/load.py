@@ -47,6 +47,19 @@ def load(root: Path) -> Loaded:
     return Loaded(root=found.root, settings=found.settings, projects=found.projects, recipes=found.recipes)
 
 
+def settings_of(root: Path) -> Settings:
+    """What farero.toml in `root` says, without running any project.
+
+    Raises:
+        ConfigInvalid: it has faults, or there is none; lists all, those of the projects too.
+    """
+    try:
+        settings, _ = config.parse((root / config.FILE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        settings = None
+    return settings if settings is not None else load(root).settings
+
+
 def check(root: Path, run_trial: bool = True) -> list[Fault]:
     """Every fault of farero.toml and the projects; with `run_trial`, also of a training on a made-up sample where nothing else is wrong."""
     root = root.resolve()

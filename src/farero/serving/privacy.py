@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
@@ -45,10 +45,16 @@ class Protector:
     def protect(self, rows: Rows) -> Mapping[str, list[Any]]:
         """Each kept field's values: float | text | bool | ISO text | None, a list of `rows.count`."""
         kept = {field.name: _plain(field, rows) for field in self._schema.features}
-        for field in self._schema.personal:
-            if field.privacy != "drop":
-                kept[field.name] = [self._disguised(field, value) for value in rows.personal.get(field.name, (None,) * rows.count)]
-        return kept
+        nobody = (None,) * rows.count
+        return {**kept, **self.disguised({field.name: rows.personal.get(field.name, nobody) for field in self._schema.personal})}
+
+    def disguised(self, personal: Mapping[str, Sequence[str | None]]) -> dict[str, list[Any]]:
+        """What is kept of the personal fields: hashes and buckets, and nothing of those that are dropped."""
+        return {
+            field.name: [self._disguised(field, value) for value in personal[field.name]]
+            for field in self._schema.personal
+            if field.privacy != "drop"
+        }
 
     def keys(self, rows: Rows) -> list[str | None] | None:
         """The entity keys, or None where the project declares none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,26 +9,27 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from farero.app.measuring import Measuring
+from farero.app.reading import Reading
 from farero.core.health import Health
 from farero.core.incident import Incident
 from farero.core.label import LabelReceipt, LabelRow
-from farero.core.observation import Observation
 from farero.core.policy import PolicyRule
 from farero.core.prediction import Served
 from farero.core.replayed import ReplayResult
-from farero.core.run import Run
 from farero.core.schema import Fault, Rows, check_columns, check_rows
-from farero.core.version import Move, Version
-from farero.errors import BadInput, FareroError, ModelNotFound, NotReady, SchemaMismatch, counted
+from farero.core.version import Version
+from farero.errors import FareroError, LogUnavailable, NotReady, SchemaMismatch, counted
 from farero.flow.health import HealthCheck
+from farero.flow.predict import tolerated
 from farero.flow.record import attempt, settle
 from farero.loop import Loop, Turn
 from farero.replay import asked, report, side_by_side
 from farero.replay import history as recorded
 from farero.serving import stored
 from farero.serving.spool import Spool
-from farero.store import decisions, incidents, meta, observations, outbox, runs, versions
-from farero.telemetry import log
+from farero.store import meta, versions
+from farero.telemetry import Sample, log
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from farero.ports import Clock, PredictionLog
     from farero.project.config import Settings
     from farero.project.declare import Project
+    from farero.serving.lane import Lane
+    from farero.serving.meters import Meters
     from farero.serving.pool import Pool
     from farero.store.database import Store
-    from farero.store.decisions import StoredDecision
-    from farero.store.outbox import Delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class FilePredicted:
     faults: tuple[Fault, ...]
 
 
-class App:
+class App(Reading):
     """One installation: its models, their state, and everything that can be done with them."""
 
     def __init__(
@@ -71,12 +71,14 @@ class App:
         hand_over: Callable[[], int],
         replay_command: str,
         farero_version: str,
+        meters: Meters,
+        figures: Callable[[], Sequence[Sample]],
+        keeps_log: bool,
     ) -> None:
         self.root = root
         self.settings = settings
-        self._projects = projects
         self._loops = loops
-        self._store = store
+        super().__init__(projects=projects, store=store)
         self._log = log
         self._pool = pool
         self._spool = spool
@@ -86,44 +88,33 @@ class App:
         self._hand_over = hand_over
         self._replay_command = replay_command
         self._farero_version = farero_version
+        self.meters = meters
+        self._figures = figures
+        self._keeps_log = keeps_log
         self._started = clock.now()
+        self._measuring = Measuring(
+            meters=meters, pool=pool, spool=spool, store=store, root=root, models=tuple(projects), started=self._started,
+            caches={model: loop.predict.cache for model, loop in loops.items() if loop.predict.cache is not None},
+        )  # fmt: skip
         self._handed_over = self._started
         self._stamp: Mapping[str, tuple[str, int]] | None = None
         self._broken: dict[str, FareroError] = {}
-        self._answered: dict[str, int] = dict.fromkeys(projects, 0)
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The models of this installation, in the order of farero.toml."""
-        return tuple(self._projects)
-
-    def project(self, model: str) -> Project:
-        """The declaration of a model."""
-        if model not in self._projects:
-            near = difflib.get_close_matches(model, self.models, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(self.models)}."
-            raise ModelNotFound(f"There is no model {model!r} in this installation.", hint=hint)
-        return self._projects[model]
-
-    def only_model(self, model: str | None) -> str:
-        """The model named, or the only one there is."""
-        if model is not None:
-            self.project(model)
-            return model
-        if len(self.models) > 1:
-            raise BadInput("This installation has several models.", hint=f"Name one with --model: {', '.join(self.models)}.")
-        return next(iter(self._projects))
 
     def predict(
-        self, model: str, rows: Sequence[object], *, request_id: str | None = None, endpoint: str = "predict", prefix: str = "rows"
-    ) -> Served:
+        self, model: str, rows: Sequence[object], *, request_id: str | None = None, endpoint: str = "predict", prefix: str = "rows",
+        in_time: Callable[[], bool] = lambda: True,
+    ) -> Served:  # fmt: skip
         """Answer rows, recorded before this returns.
+
+        Args:
+            in_time: asked before the record is written: whether somebody still waits for the answer.
 
         Raises:
             SchemaMismatch: a row does not fit; names every fault of every row. Nothing is stored.
             NotReady: no version is in production.
             PredictFailed: the model raised or answered nonsense.
             LogUnavailable: the answer could not be recorded, so it is not given.
+            TookTooLong: nobody waits any more; nothing was recorded.
         """
         schema = self.project(model).schema
         checked = check_rows(schema, rows, prefix=prefix)
@@ -132,7 +123,24 @@ class App:
             log("prediction.refused", level="warning", model=model, rows=len(rows), faults=len(checked.faults), request_id=request_id)
             where = f"{counted(len(checked.faults), 'fault')} in {counted(len(rows), 'row')}"
             raise SchemaMismatch(f"{where}; nothing was predicted.", faults=checked.faults)
-        return self._answer(model, checked.rows, request_id, endpoint)
+        return self._answer(model, checked.rows, request_id, endpoint, in_time)
+
+    def lane(self, model: str, max_rows: int) -> Lane:
+        """The short way for small requests, for one thread; what it leaves goes to `predict`. Give its frames to `commit`."""
+        self.project(model)
+        return self._loops[model].predict.lane(self._clock.now, max_rows)
+
+    def commit(self, frames: bytes, done: Callable[[FareroError | None], object]) -> None:
+        """Record what lanes have scored. `done` is called with None when it is safe, or with why it is not; perhaps by another thread."""
+        if self.settings.log.unlogged == "answer":
+
+            def tell(failure: LogUnavailable | None) -> None:
+                tolerated(failure)
+                done(None)
+
+            self._spool.commit(frames, tell)
+        else:
+            self._spool.commit(frames, done)
 
     def predict_table(self, model: str, table: Mapping[str, NDArray[Any]]) -> FilePredicted:
         """Answer the rows of a table that fit and name the faults of the others."""
@@ -145,14 +153,16 @@ class App:
         positions = tuple(int(position) for position in checked.fits.nonzero()[0])
         return FilePredicted(served=served, positions=positions, faults=checked.faults)
 
-    def _answer(self, model: str, rows: Rows, request_id: str | None, endpoint: str) -> Served:
+    def _answer(self, model: str, rows: Rows, request_id: str | None, endpoint: str, in_time: Callable[[], bool] = lambda: True) -> Served:
         if model in self._broken:
             # Whoever asks a server shall try again; whoever types a command shall know what is wrong.
             kind = type(self._broken[model]) if endpoint == "file" else NotReady
             raise kind(f"{model} cannot be served: {self._broken[model]}", hint="Put another version back with: farero rollback.")
         predict = self._loops[model].predict
-        answered = predict.answer(rows, request_id=request_id or self._new_id(), endpoint=endpoint, at=self._clock.now())
-        self._answered[model] += rows.count
+        answered = predict.answer(rows, request_id=request_id or self._new_id(), endpoint=endpoint, at=self._clock.now(), in_time=in_time)
+        self.meters.counter("farero_predictions_total", model=model, version=answered.version).add()
+        self.meters.counter("farero_prediction_rows_total", model=model, version=answered.version).add(rows.count)
+        self.meters.counter("farero_careful_requests_total", model=model).add()
         log("prediction", model=model, version=answered.version, rows=rows.count, endpoint=endpoint, request_id=answered.request_id)
         return predict.spell(answered)
 
@@ -163,24 +173,6 @@ class App:
         receipt = self._loops[model].label.take(rows, prefix=prefix)
         log("label.stored", model=model, rows=len(rows), stored=receipt.stored, duplicates=receipt.duplicates)
         return receipt
-
-    def versions(self, model: str) -> list[Version]:
-        """Every version, newest first."""
-        self.project(model)
-        with self._store.read() as conn:
-            return versions.all(conn, model)
-
-    def version(self, model: str, number: str) -> Version:
-        """One version."""
-        self.project(model)
-        with self._store.read() as conn:
-            return versions.get(conn, model, number)
-
-    def moves(self, model: str, number: str | None = None) -> list[Move]:
-        """Who moved which version, when and why; oldest first."""
-        self.project(model)
-        with self._store.read() as conn:
-            return versions.moves(conn, model, number)
 
     def verify(self, model: str, number: str) -> None:
         """Check every file of a version against its manifest and load it.
@@ -245,22 +237,6 @@ class App:
         self._hand_over()
         return self._loops[model].force(self._clock.now(), because=because)
 
-    def observations(self, model: str, last: int | None = None) -> list[Observation]:
-        """Windows as they were seen, oldest first."""
-        self.project(model)
-        with self._store.read() as conn:
-            return observations.latest(conn, model, last=last)
-
-    def incidents(self, model: str | None = None, last: int = 100) -> list[Incident]:
-        """Incidents, newest first."""
-        with self._store.read() as conn:
-            return incidents.all(conn, model, last=last)
-
-    def incident(self, id: str) -> Incident:
-        """One incident."""
-        with self._store.read() as conn:
-            return incidents.get(conn, id)
-
     def acknowledge(self, id: str, *, by: str, note: str = "") -> Incident:
         """Say that somebody looks after it."""
         return self._loops[self.incident(id).model].alert.acknowledge(id, by=by, note=note, at=self._clock.now())
@@ -273,33 +249,34 @@ class App:
         """Close it by hand."""
         return self._loops[self.incident(id).model].alert.resolve(id, by=by, note=note, at=self._clock.now())
 
-    def decisions(self, model: str, last: int | None = 100) -> list[StoredDecision]:
-        """Decisions with what became of them, newest first; "no" included."""
-        self.project(model)
-        with self._store.read() as conn:
-            return decisions.all(conn, model, last=last)
-
-    def runs(self, model: str | None = None, last: int | None = 50) -> list[Run]:
-        """Training runs, newest first."""
-        with self._store.read() as conn:
-            return runs.all(conn, model, last=last)
-
-    def notifications(self, last: int | None = 50) -> list[Delivery]:
-        """Messages with what became of them, newest first."""
-        with self._store.read() as conn:
-            return outbox.all(conn, last=last)
-
     def health(self) -> Health:
         """How the installation is doing: as bad as the worst of its models and parts."""
         uptime_s = (self._clock.now() - self._started).total_seconds()
-        return self._health.assess(version=self._farero_version, uptime_s=uptime_s, answered=self._answered, broken=self._broken)
+        # The log does not have the newest rows yet; what every process has answered since the start stands beside it.
+        answered = dict.fromkeys(self._projects, 0)
+        for sample in self._figures():
+            if sample.name == "farero_prediction_rows_total" and sample.labels[0] in answered:
+                answered[sample.labels[0]] += int(sample.value)
+        return self._health.assess(version=self._farero_version, uptime_s=uptime_s, answered=answered, broken=self._broken)
+
+    def metrics(self) -> list[Sample]:
+        """What Prometheus scrapes: the figures of every process of this service."""
+        return list(self._figures())
+
+    def measure(self) -> None:
+        """Publish this process's figures; called a few times a second."""
+        self._measuring.own(self._clock.now())
 
     def refresh(self) -> None:
         """Hand recorded rows over where it is time to, and pick up promotions that another process made. Cheap while nothing changed."""
         now = self._clock.now()
         if now - self._handed_over >= timedelta(seconds=self.settings.log.handover_s):
             self._handed_over = now
-            attempt(self._hand_over)
+            if self._keeps_log:
+                attempt(self._hand_over)
+                self._measuring.installation()
+            else:
+                self._spool.rotate()
         with self._store.read() as conn:
             stamp = versions.production_stamp(conn)
         if stamp == self._stamp:
@@ -311,8 +288,9 @@ class App:
 
     def _load(self, model: str, number: str) -> None:
         """A version that cannot be loaded must not take the whole server down: its model says so and the others go on."""
+        bring = self._pool.expect if self.settings.models.load == "demand" else self._pool.swap
         try:
-            self._pool.swap(model, self.version(model, number))
+            bring(model, self.version(model, number))
             self._broken.pop(model, None)
         except FareroError as failure:
             self._pool.drop(model)

@@ -1,0 +1,112 @@
+"""The hot lane's face: a body in, the bytes of an answer out. Whatever it does not answer goes the careful way, with the same outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from farero.core.prediction import Thresholds, risk_level
+from farero.errors import FareroError
+from farero.rest.errors import answer_error
+
+if TYPE_CHECKING:
+    from farero.app import App
+
+MOST_BYTES = 128 << 10
+"""Larger bodies go the careful way, in a thread: reading them would let the other connections wait."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Shot(msgspec.Struct, gc=False):
+    """An answer that may leave as soon as its frame is recorded."""
+
+    frame: bytes
+    body: bytes
+    version: str
+    rows: int
+
+
+class _Row(msgspec.Struct, gc=False):
+    prediction: float | int | str
+    probability: float | None
+    risk_level: str | None
+
+
+class _RowOfClasses(msgspec.Struct, gc=False):
+    prediction: float | int | str
+    probability: float | None
+    risk_level: str | None
+    probabilities: dict[str, float]
+
+
+class _Many(msgspec.Struct, gc=False):
+    request_id: str
+    model: str
+    version: str
+    predictions: list[Any]
+
+
+class _Scored(Protocol):
+    """What a model's short way gives."""
+
+    version: str
+    values: list[float]
+    probability: list[float] | None
+    probabilities: list[list[float]] | None
+    frame: bytes
+    bare: bool
+
+
+class Hot:
+    """The short way to one model."""
+
+    def __init__(self, app: App, model: str, *, max_rows: int) -> None:
+        self.model = model
+        self._lane = app.lane(model, max_rows)
+        project = app.project(model)
+        self._kind = project.label_spec.kind
+        self._classes = project.label_spec.classes
+        self._thresholds: Thresholds = project.thresholds
+        self._name = _encode(model)
+
+    def answer(self, body: bytes, request_id: str) -> Shot | None:
+        """The answer to a body, not yet recorded; None where the careful way must look at it. Raises nothing."""
+        scored = self._lane.score(body, request_id)
+        if scored is None:
+            return None
+        return Shot(scored.frame, self._body(scored, request_id), scored.version, len(scored.values))
+
+    def _body(self, scored: _Scored, request_id: str) -> bytes:
+        if not scored.bare:
+            return _encode(_Many(request_id, self.model, scored.version, self._rows(scored)))
+        # One object of both: `{"request_id":…,"model":…,"version":…` and then the row's own fields.
+        row = _encode(self._rows(scored)[0])
+        return b'{"request_id":%b,"model":%b,"version":"%b",%b' % (
+            _encode(request_id),
+            self._name,
+            scored.version.encode("ascii"),
+            row[1:],
+        )
+
+    def _rows(self, scored: _Scored) -> list[_Row] | list[_RowOfClasses]:
+        shares = scored.probability
+        if shares is None:
+            return [_Row(value, None, None) for value in scored.values]
+        if scored.probabilities is None:
+            thresholds = self._thresholds
+            return [
+                _Row(1 if value else 0, share, risk_level(share, thresholds)) for value, share in zip(scored.values, shares, strict=True)
+            ]
+        names = self._classes
+        return [
+            _RowOfClasses(names[int(value)], share, None, dict(zip(names, spread, strict=True)))
+            for value, share, spread in zip(scored.values, shares, scored.probabilities, strict=True)
+        ]
+
+
+def refusal(error: FareroError, request_id: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and body of the answer where what was scored could not be recorded."""
+    response = answer_error(error, request_id)
+    return response.status_code, list(response.raw_headers), bytes(response.body)

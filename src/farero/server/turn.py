@@ -1,0 +1,135 @@
+"""One turn of the event loop: the answers that came up in it are recorded together, and leave together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from time import perf_counter
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from farero.errors import FareroError
+from farero.rest.hot import Hot, Shot, refusal
+from farero.telemetry import PredictionLines
+
+if TYPE_CHECKING:
+    from farero.app import App
+    from farero.serving.meters import Cell
+
+ROUTE: Final = "/predict"
+"""What measurements call the route; with several models each has an address of its own, and `model` tells them apart."""
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Held(Protocol):
+    """A connection that waits for its answer."""
+
+    def answered(self, payload: bytes, now: float) -> None:
+        """Send it."""
+        ...
+
+
+class _Answer(NamedTuple):
+    wire: Held
+    hot: Hot
+    shot: Shot
+    request_id: str
+    begun: float
+
+
+class Turn:
+    """Gathers answers, records them with one write, and sends them. One a process, for its event loop only.
+
+    There is no timer: whatever requests the kernel had ready when the loop looked make one group, be it one or a hundred.
+    """
+
+    def __init__(self, app: App, date: Callable[[], Headers]) -> None:
+        self._app = app
+        self._date = date
+        self._lines = PredictionLines()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: list[_Answer] = []
+        self._by_thread = app.settings.log.record == "fsync"  # whether a thread of the spool says that it is safe
+        self._dated: Headers | None = None
+        self._start = b""
+        self._answered = app.meters.counter("farero_requests_total", route=ROUTE, code="200")
+        self._seconds = app.meters.histogram("farero_request_seconds", route=ROUTE)
+        self._cells: dict[tuple[str, str], tuple[Cell, Cell, Cell]] = {}
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Work on this event loop."""
+        self._loop = loop
+
+    def add(self, wire: Held, hot: Hot, shot: Shot, request_id: str, begun: float) -> None:
+        """Send this answer with the turn's others, as soon as all are recorded."""
+        if not self._waiting:
+            assert self._loop is not None
+            self._loop.call_soon(self._flush)
+        self._waiting.append(_Answer(wire, hot, shot, request_id, begun))
+
+    def write_lines(self) -> None:
+        """Let the log file have the lines that are still held."""
+        self._lines.flush()
+
+    def _flush(self) -> None:
+        answers, self._waiting = self._waiting, []
+        frames = answers[0].shot.frame if len(answers) == 1 else b"".join([answer.shot.frame for answer in answers])
+        self._app.commit(frames, lambda error: self._settle(answers, error))
+
+    def _settle(self, answers: list[_Answer], error: FareroError | None) -> None:
+        if not self._by_thread:
+            self._recorded(answers, error)
+        elif self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._recorded, answers, error)
+
+    def _recorded(self, answers: list[_Answer], error: FareroError | None) -> None:
+        now = perf_counter()
+        if error is not None:
+            for answer in answers:
+                answer.wire.answered(self._refusal(error, answer.request_id), now)
+            return
+        dated = self._date()
+        if dated is not self._dated:
+            self._dated = dated
+            said = _spelt([*dated, (b"content-type", b"application/json"), (b"cache-control", b"no-store")])
+            self._start = b"HTTP/1.1 200 OK\r\n%bx-request-id: " % said
+        start, lines, seconds = self._start, self._lines, self._seconds
+        for wire, hot, shot, request_id, begun in answers:
+            body = shot.body
+            wire.answered(b"%b%b\r\ncontent-length: %d\r\n\r\n%b" % (start, request_id.encode("ascii"), len(body), body), now)
+            lines.add(hot.model, shot.version, shot.rows, "predict", request_id, int((now - begun) * 1e6))
+            seconds.observe(now - begun)
+            key = (hot.model, shot.version)
+            cells = self._cells.get(key) or self._make_cells(key)
+            cells[0].add()
+            cells[1].add(shot.rows)
+            cells[2].add()
+        self._answered.add(len(answers))
+
+    def _make_cells(self, key: tuple[str, str]) -> tuple[Cell, Cell, Cell]:
+        meters, (model, version) = self._app.meters, key
+        made = self._cells[key] = (
+            meters.counter("farero_predictions_total", model=model, version=version),
+            meters.counter("farero_prediction_rows_total", model=model, version=version),
+            meters.counter("farero_fast_requests_total", model=model),
+        )
+        return made
+
+    def _refusal(self, error: FareroError, request_id: str) -> bytes:
+        status, headers, body = refusal(error, request_id)
+        self._app.meters.counter("farero_requests_total", route=ROUTE, code=str(status)).add()
+        self._app.meters.counter("farero_errors_total", code=error.code).add()
+        return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, HTTPStatus(status).phrase.encode(), _spelt([*self._date(), *headers]), body)
+
+
+def routes(app: App, max_rows: int) -> Mapping[bytes, Hot]:
+    """The addresses of the hot lane."""
+    found = {f"/v1/models/{model}/predict".encode(): Hot(app, model, max_rows=max_rows) for model in app.models}
+    if len(app.models) == 1:
+        found[b"/predict"] = Hot(app, app.models[0], max_rows=max_rows)
+    return found
+
+
+def _spelt(headers: Headers) -> bytes:
+    return b"".join([name + b": " + value + b"\r\n" for name, value in headers])

@@ -1,0 +1,203 @@
+"""HTTP on the hot lane: a whole prediction request that came in one piece is answered on the spot, everything else goes uvicorn's way.
+
+A head is read by the same parser as everywhere (llhttp). Its bytes are then remembered with what they meant: a client sends
+nearly the same head with every request, and the very same bytes mean the very same thing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from itertools import count
+from secrets import token_hex
+from time import perf_counter
+from typing import Any, Final
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from farero.rest.hot import MOST_BYTES, Hot
+from farero.server.turn import Turn
+
+REMEMBERED: Final = 4096
+"""Heads that are remembered. A client that varies its heads without end must not fill the memory."""
+
+MOST_LATER: Final = 256 << 10
+"""Bytes that a client may send ahead of its answers; then it is not read from until they are out."""
+
+_SANE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+# Whatever changes how a body is to be read, or what shall become of the connection, is uvicorn's to decide.
+_NOT_HOT: Final = frozenset((b"transfer-encoding", b"expect", b"upgrade", b"content-encoding", b"te", b"trailer"))
+
+
+class Head:
+    """What a request's head means. `hot` is None where it is none for the hot lane."""
+
+    __slots__ = ("hot", "length", "request_id")
+
+    def __init__(self, hot: Hot | None, length: int, request_id: str | None) -> None:
+        self.hot = hot
+        self.length = length
+        self.request_id = request_id
+
+
+class Heads:
+    """Reads heads and remembers them. One a process."""
+
+    def __init__(self, routes: Mapping[bytes, Hot]) -> None:
+        self._routes = routes
+        self._known: dict[bytes, Head] = {}
+        self._prefix = token_hex(8)
+        self._numbers = count()
+
+    def read(self, head: bytes) -> Head:
+        """What these bytes, up to the empty line, mean."""
+        known = self._known.get(head)
+        if known is not None:
+            return known
+        found = _HeadReader(self._routes).read(head)
+        if found.request_id is None:  # one with an id of its own hardly comes twice
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[head] = found
+        return found
+
+    def new_id(self) -> str:
+        """A request id that nobody else has: 64 random bits of this process, and a number."""
+        return f"{self._prefix}{next(self._numbers):016x}"
+
+
+class _HeadReader:
+    """llhttp's callbacks for one head."""
+
+    def __init__(self, routes: Mapping[bytes, Hot]) -> None:
+        self._routes = routes
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._complete = False
+
+    def read(self, head: bytes) -> Head:
+        parser = httptools.HttpRequestParser(self)
+        try:
+            parser.feed_data(head)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return Head(None, 0, None)
+        hot = self._routes.get(self._url)
+        names = {name for name, _ in self._headers}
+        length = dict(self._headers).get(b"content-length", b"")
+        sound = (
+            hot is not None and self._complete and parser.get_method() == b"POST" and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive() and not names & _NOT_HOT and length.isdigit() and 0 < int(length) <= MOST_BYTES
+        )  # fmt: skip
+        if not sound:
+            return Head(None, 0, None)
+        own = dict(self._headers).get(b"x-request-id")
+        return Head(hot, int(length), own.decode("ascii") if own is not None and _SANE_ID.fullmatch(own) else None)
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self._complete = True
+
+
+class Wire(HttpToolsProtocol):
+    """One connection. `turn` and `heads` are shared by all of a process."""
+
+    def __init__(self, *, turn: Turn, heads: Heads, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._turn = turn
+        self._heads = heads
+        self._between = True  # whether uvicorn's parser stands between two messages
+        self._held = False  # whether an answer of the hot lane is on its way
+        self._gathered = b""  # a hot request whose body has not come whole
+        self._later = b""  # what came while an answer was on its way
+        self._leaving = False
+        self.seen = perf_counter()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if self._held:
+            self._later += data
+            if len(self._later) > MOST_LATER:
+                self.flow.pause_reading()
+            return
+        if self._gathered:
+            data, self._gathered = self._gathered + data, b""
+        if self._between and data.startswith(b"POST /") and (self.cycle is None or self.cycle.response_complete) and self._take(data):
+            return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """uvicorn's parser has begun a message."""
+        self._between = False
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """uvicorn's parser has read a message to its end."""
+        self._between = True
+        super().on_message_complete()
+
+    def answered(self, payload: bytes, now: float) -> None:
+        """Send the answer that was held until it was recorded."""
+        self._held = False
+        self.seen = now
+        transport = self.transport
+        if transport.is_closing():
+            return
+        transport.write(payload)
+        if self._leaving:
+            transport.close()
+        elif self._later:
+            data, self._later = self._later, b""
+            self.flow.resume_reading()
+            self.data_received(data)
+
+    def shutdown(self) -> None:
+        """The server stops: go, but not before an answer that is on its way."""
+        if self._held:
+            self._leaving = True
+        else:
+            super().shutdown()
+
+    def is_idle(self, since: float) -> bool:
+        """Whether nothing has happened here since then, on the hot lane; uvicorn watches over its own requests."""
+        return not self._held and self._between and self.seen < since and (self.cycle is None or self.cycle.response_complete)
+
+    def _take(self, data: bytes) -> bool:
+        begun = perf_counter()
+        end = data.find(b"\r\n\r\n") + 4
+        if end < 4 or self.flow.write_paused:
+            return False
+        head = self._heads.read(data[:end])
+        hot = head.hot
+        if hot is None:
+            return False
+        self.seen = begun
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        whole = end + head.length
+        if len(data) < whole:
+            self._gathered = data
+            return True
+        request_id = head.request_id or self._heads.new_id()
+        shot = hot.answer(data[end:whole], request_id)
+        if shot is None:
+            return False
+        self._held = True
+        if len(data) > whole:
+            self._later = data[whole:]
+        self._turn.add(self, hot, shot, request_id, begun)
+        return True
+
+
+def wired(turn: Turn, heads: Heads) -> Callable[..., Wire]:
+    """What uvicorn makes a connection with."""
+
+    def make(**uvicorns: Any) -> Wire:
+        return Wire(turn=turn, heads=heads, **uvicorns)
+
+    return make
