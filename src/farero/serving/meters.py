@@ -97,7 +97,7 @@ class Meters:
 
     Args:
         folder: where all processes of the service keep theirs; None keeps them to this process.
-        slot: the process's place, such as `worker-1`. At most one living process has it.
+        slot: the process's place, such as `worker-1`. At most one living process has it: one that forks lets the child open its own.
     """
 
     def __init__(self, folder: Path | None, slot: str) -> None:
