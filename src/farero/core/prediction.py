@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 RiskLevel: TypeAlias = Literal["low", "medium", "high"]
@@ -72,9 +73,10 @@ class Record:
     """Row times where they differ from `time`: a replayed file carries one per row."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """One row's prediction as it is answered.
+
+    A Struct, for one is made for every row: a frozen dataclass takes nine times as long to make (0.67 us against 0.07).
 
     Attributes:
         prediction: the value [label's unit], 0/1 for binary, the class name for classes.
@@ -89,8 +91,7 @@ class Answer:
     probabilities: Mapping[str, float] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class Served(Struct, frozen=True, kw_only=True):
     """The recorded answer to one request: one prediction a row, in the rows' order, all by one version."""
 
     request_id: str

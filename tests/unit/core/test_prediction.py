@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from farero.core.prediction import Thresholds, risk_level
+from farero.core.prediction import Answer, Served, Thresholds, risk_level
 
 
 @pytest.mark.parametrize(
@@ -14,3 +14,12 @@ def test_a_risk_level_begins_at_its_threshold(probability: float, level: str) ->
 
 def test_a_project_may_move_the_thresholds() -> None:
     assert risk_level(0.15, Thresholds(medium_from=0.1, high_from=0.2)) == "medium"
+
+
+def test_an_answer_says_no_more_than_the_model_did_and_stays_as_it_was_given() -> None:
+    answer = Answer(prediction=161.5)
+    assert (answer.probability, answer.risk_level, answer.probabilities) == (None, None, None)
+    with pytest.raises(AttributeError, match="immutable"):
+        answer.prediction = 1  # type: ignore[misc]
+    served = Served(request_id="r", model="m", version="1.0.0", predictions=(answer,))
+    assert served == Served(request_id="r", model="m", version="1.0.0", predictions=(Answer(prediction=161.5),))
