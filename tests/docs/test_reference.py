@@ -46,6 +46,20 @@ def test_every_event_is_documented(event: str) -> None:
     assert f"`{event}`" in page("events")
 
 
+@pytest.mark.row("M8")
+@pytest.mark.parametrize("name", telemetry.METRICS)
+def test_every_metric_is_documented_with_its_kind_and_labels(name: str) -> None:
+    metric = telemetry.METRICS[name]
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    assert f"| `{name}` | {metric.kind} | {labels} |" in page("metrics")
+
+
+def test_every_documented_metric_exists() -> None:
+    named = set(re.findall(r"\bfarero_[a-z_]+", page("metrics")))
+    known = {*telemetry.METRICS, *(f"{name}_bucket" for name, metric in telemetry.METRICS.items() if metric.kind == "histogram")}
+    assert sorted(named - known) == []
+
+
 def test_every_command_and_option_is_documented() -> None:
     text = page("commands")
     missing = []
@@ -71,7 +85,8 @@ def test_every_setting_is_documented() -> None:
 
 def test_every_route_is_documented() -> None:
     text = page("rest")
-    found = re.findall(r'@api\.(get|post|put|delete|patch)\(\s*"([^"]+)"', (ROOT / "src" / "farero" / "rest" / "api.py").read_text())
+    sources = "".join(path.read_text() for path in sorted((ROOT / "src" / "farero" / "rest").glob("*.py")))
+    found = re.findall(r'@api\.(get|post|put|delete|patch)\(\s*"([^"]+)"', sources)
     assert len(found) >= 15
     assert sorted(f"{verb.upper()} {route}" for verb, route in found if f"`{verb.upper()} {route}`" not in text) == []
 

@@ -86,10 +86,8 @@ METRICS: Final[dict[str, Metric]] = {
     "farero_request_seconds": Metric(
         kind="histogram", help="From the whole request read to its answer handed over, by route.", labels=("route",), bounds=SECONDS
     ),
-    "farero_requests_in_flight": _gauge("Requests under way in any lane."),
     "farero_requests_waiting": _gauge("Requests that wait for a thread of the careful lane."),
     "farero_connections_open": _gauge("Open client connections."),
-    "farero_connections_total": _counter("Client connections accepted."),
     "farero_errors_total": _counter("Answers that were errors, by their code.", "code"),
     # predictions
     "farero_predictions_total": _counter("Prediction requests answered and recorded.", "model", "version"),
@@ -104,11 +102,13 @@ METRICS: Final[dict[str, Metric]] = {
     "farero_model_loaded": _gauge("How many processes have this version loaded and serve it.", "model", "version"),
     "farero_engine_info": _gauge("1 for the engine that answers for a version.", "model", "version", "engine", over="max"),
     # the record
-    "farero_spool_waiting_bytes": _gauge("Recorded predictions that are not in the prediction log yet."),
-    "farero_spool_backlog_bytes": _gauge("Recorded predictions that the operating system has and the disk has not confirmed yet."),
+    "farero_spool_waiting_bytes": _gauge("Segments of recorded predictions that are not in the prediction log yet."),
+    "farero_spool_backlog_bytes": _gauge("Records of predictions that are being made safe; their answers wait for it."),
     "farero_handover_rows_total": _counter("Rows committed to the prediction log."),
     "farero_handover_failures_total": _counter("Times that recorded predictions could not be committed to the prediction log."),
-    "farero_handover_lag_seconds": _gauge("Age of the oldest recorded prediction that is not in the log; 0 without one.", over="max"),
+    "farero_handover_lag_seconds": _gauge(
+        "Since the oldest segment that is not in the prediction log was last written; 0 without one.", over="max"
+    ),
     "farero_labels_total": _counter("Labels taken in.", "model"),
     # the loop
     "farero_loop_turns_total": _counter("Rounds of the loop."),

@@ -30,11 +30,11 @@ def every_metric() -> list[Sample]:
 
 @pytest.mark.row("M8")
 def test_a_counter_and_a_gauge_say_kind_help_labels_and_value() -> None:
-    told = text(sample("farero_predictions_total", 7.0, model="churn", version="1.0.0"), sample("farero_requests_in_flight", 3.0))
+    told = text(sample("farero_predictions_total", 7.0, model="churn", version="1.0.0"), sample("farero_requests_waiting", 3.0))
     assert "# TYPE farero_predictions_total counter\n" in told
     assert "# HELP farero_predictions_total Prediction requests answered and recorded.\n" in told
     assert 'farero_predictions_total{model="churn",version="1.0.0"} 7.0\n' in told
-    assert "# TYPE farero_requests_in_flight gauge\nfarero_requests_in_flight 3.0\n" in told
+    assert "# TYPE farero_requests_waiting gauge\nfarero_requests_waiting 3.0\n" in told
 
 
 @pytest.mark.row("M8")
@@ -55,7 +55,7 @@ def test_label_values_may_hold_anything() -> None:
 def test_samples_of_one_metric_stand_together_wherever_they_came_from() -> None:
     told = text(
         sample("farero_errors_total", 1.0, code="busy"),
-        sample("farero_requests_in_flight", 0.0),
+        sample("farero_requests_waiting", 0.0),
         sample("farero_errors_total", 2.0, code="late"),
     )
     assert told.count("# TYPE farero_errors_total") == 1

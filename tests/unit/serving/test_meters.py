@@ -113,7 +113,7 @@ def test_a_process_that_replaces_another_goes_on_from_its_counts_and_forgets_its
     first = Meters(tmp_path, "worker-1")
     first.counter("farero_predictions_total", **CHURN).add(5)
     first.histogram("farero_request_seconds", route="/predict").observe(2.0)
-    first.gauge("farero_requests_in_flight").set(9)
+    first.gauge("farero_requests_waiting").set(9)
     first.publish()
     first.counter("farero_predictions_total", **CHURN).add(100)  # killed before it published this
     second = Meters(tmp_path, "worker-1")
@@ -132,7 +132,7 @@ def test_of_a_process_that_is_gone_the_counts_stay_and_the_gauges_do_not(tmp_pat
     script = (
         "import sys; from pathlib import Path; from farero.serving.meters import Meters\n"
         "meters = Meters(Path(sys.argv[1]), 'worker-1'); meters.counter('farero_loop_turns_total').add(4)\n"
-        "meters.gauge('farero_requests_in_flight').set(2); meters.publish(); print(flush=True); sys.stdin.read()\n"
+        "meters.gauge('farero_requests_waiting').set(2); meters.publish(); print(flush=True); sys.stdin.read()\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
@@ -141,14 +141,14 @@ def test_of_a_process_that_is_gone_the_counts_stay_and_the_gauges_do_not(tmp_pat
         alive = figures(tmp_path)
         processes = {one.labels for one in read_all(tmp_path) if one.name == "farero_process_resident_bytes"}
         child.kill()
-    assert (alive, processes) == ({("requests_in_flight",): 2.0, ("loop_turns_total",): 4.0}, {("worker-1",)})
+    assert (alive, processes) == ({("requests_waiting",): 2.0, ("loop_turns_total",): 4.0}, {("worker-1",)})
     assert figures(tmp_path) == {("loop_turns_total",): 4.0}
     assert [one for one in read_all(tmp_path) if one.name.startswith("farero_process_")] == []
 
 
 def test_a_process_of_the_same_number_that_started_later_is_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     meters = Meters(tmp_path, "worker-1")
-    meters.gauge("farero_requests_in_flight").set(2)
+    meters.gauge("farero_requests_waiting").set(2)
     meters.publish()
     started = usage.started_ticks(os.getpid())
     assert started is not None
