@@ -24,6 +24,7 @@ from farero.flow.notify import Notify
 from farero.flow.predict import Predict
 from farero.flow.profile import BuildProfile
 from farero.flow.promote import Promote
+from farero.flow.register import Register
 from farero.flow.retrain import Retrain, Trained
 from farero.flow.validate import Validate
 from farero.flow.windows import Windows
@@ -54,6 +55,7 @@ class Loop:
     alert: Alert
     decide: Decide
     retrain: Retrain
+    register: Register
     validate: Validate
     promote: Promote
     notify: Notify

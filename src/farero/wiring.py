@@ -39,6 +39,7 @@ from farero.flow.predict import Predict
 from farero.flow.profile import BuildProfile
 from farero.flow.promote import Promote
 from farero.flow.record import hand_over
+from farero.flow.register import Register
 from farero.flow.retrain import Retrain
 from farero.flow.validate import Validate
 from farero.flow.windows import Windows
@@ -80,7 +81,7 @@ def open_app(root: Path, *, clock: Clock | None = None, answering: str | None = 
         StoreUnavailable: the state database does not answer.
     """
     slot = answering or ("keeper" if keeping else None)
-    return _app(load(root.resolve()), clock or SystemClock(), slot=slot, keeps_log=answering is None)
+    return _app(load(root.resolve()), clock or SystemClock(), slot=slot, keeps_log=answering is None, on_demand=keeping)
 
 
 def open_inferred(data: Path, *, time: str, label: str, root: Path) -> App:
@@ -88,7 +89,7 @@ def open_inferred(data: Path, *, time: str, label: str, root: Path) -> App:
     return _app(infer(data, time=time, label=label, root=root), SystemClock())
 
 
-def _app(loaded: Loaded, clock: Clock, *, slot: str | None = None, keeps_log: bool = True) -> App:
+def _app(loaded: Loaded, clock: Clock, *, slot: str | None = None, keeps_log: bool = True, on_demand: bool = False) -> App:
     settings = loaded.settings
     home = loaded.root / ".farero"
     home.mkdir(exist_ok=True)
@@ -122,6 +123,7 @@ def _app(loaded: Loaded, clock: Clock, *, slot: str | None = None, keeps_log: bo
         meters=meters,
         figures=(lambda: read_all(loaded.root / METERS)) if slot else meters.samples,
         keeps_log=keeps_log,
+        on_demand=on_demand or settings.models.load == "demand",
     )
 
 
@@ -173,6 +175,11 @@ class _Rooms:
                 recipe=self.loaded.recipe(model), environment=_environment(), git_commit=_git_commit(self.loaded.root),
                 limits=Limits(timeout_s=train.timeout_s, memory_bytes=train.memory_mb << 20), rule=rule, gate=project.gate_rule,
                 store=self.store, log=self.log, files=self.files, child=self.child, clock=self.clock,
+            ),
+            register=Register(
+                model=model, schema=schema, label=label, metric=project.metric, window_size=size, environment=_environment(),
+                limits=Limits(timeout_s=train.timeout_s, memory_bytes=train.memory_mb << 20), store=self.store, files=self.files,
+                child=self.child, clock=self.clock,
             ),
             validate=Validate(label=label, rule=project.gate_rule, gated=rule.gated, pool=self.pool),
             promote=Promote(model=model, store=self.store, pool=self.pool, clock=self.clock, channels=self.channels),

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from farero.ports import Clock, PredictionLog
     from farero.project.config import Settings
     from farero.project.declare import Project
+    from farero.serving.answers import Engine
     from farero.serving.lane import Lane
     from farero.serving.meters import Meters
     from farero.serving.pool import Pool
@@ -74,6 +75,7 @@ class App(Reading):
         meters: Meters,
         figures: Callable[[], Sequence[Sample]],
         keeps_log: bool,
+        on_demand: bool,
     ) -> None:
         self.root = root
         self.settings = settings
@@ -91,6 +93,7 @@ class App(Reading):
         self.meters = meters
         self._figures = figures
         self._keeps_log = keeps_log
+        self._on_demand = on_demand
         self._started = clock.now()
         self._measuring = Measuring(
             meters=meters, pool=pool, spool=spool, store=store, root=root, models=tuple(projects), started=self._started,
@@ -174,13 +177,13 @@ class App(Reading):
         log("label.stored", model=model, rows=len(rows), stored=receipt.stored, duplicates=receipt.duplicates)
         return receipt
 
-    def verify(self, model: str, number: str) -> None:
-        """Check every file of a version against its manifest and load it.
+    def verify(self, model: str, number: str) -> Engine:
+        """Check every file of a version against its manifest, load it, and give the engine that would answer.
 
         Raises:
             Corrupt: a file is changed, missing or one too many.
         """
-        self._pool.get(self.version(model, number), fresh=True)
+        return self._pool.get(self.version(model, number), fresh=True).engine
 
     def promote(self, model: str, number: str, *, to: str = "production", by: str, because: str, force: bool = False) -> Version:
         """Move a version to staging or production.
@@ -230,6 +233,21 @@ class App(Reading):
         kept = retrain.keep(rows)
         trained = retrain.first(rows, until=at, origin=origin, because=because or f"trained on {data.name}", tags={"base": kept})
         return trained.version
+
+    def register(
+        self, model: str, path: Path, *, by: str, because: str, trusted: Sequence[str] = (), reference: Path | None = None,
+        time: str | None = None,
+    ) -> Version:  # fmt: skip
+        """A new candidate of a model file made elsewhere; `reference` holds labelled rows to measure it on.
+
+        Raises:
+            BadInput: the file is damaged, holds what is not allowed, or does not fit the project; names every fault.
+        """
+        project = self.project(model)
+        now = self._clock.now()
+        rows = recorded.for_training(reference, project.schema, project.label_spec, time=time, now=now) if reference else None
+        origin = f"register/{self._new_id()}"
+        return self._loops[model].register.bring(path, origin=origin, by=by, because=because, trusted=trusted, reference=rows)
 
     def retrain(self, model: str, *, because: str) -> Turn:
         """Train, judge and promote now, whatever the policy says."""
@@ -288,7 +306,7 @@ class App(Reading):
 
     def _load(self, model: str, number: str) -> None:
         """A version that cannot be loaded must not take the whole server down: its model says so and the others go on."""
-        bring = self._pool.expect if self.settings.models.load == "demand" else self._pool.swap
+        bring = self._pool.expect if self._on_demand else self._pool.swap
         try:
             bring(model, self.version(model, number))
             self._broken.pop(model, None)

@@ -45,6 +45,33 @@ def train(
             output.stdout().print(f"Put it into production with: farero promote {version.number}")
 
 
+def register(
+    path: Annotated[Path, typer.Argument(help="A .pkl, .joblib, .onnx, .ubj, .json, .txt or .cbm file, or a folder that MLflow saved.")],
+    trust: Annotated[list[str] | None, typer.Option(help="A name in the file that you vouch for; needs --because.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Labelled rows to measure it on and to compare new ones with.")] = None,
+    time: Annotated[str | None, typer.Option(help="The column of --reference that says when each row happened.")] = None,
+    because: Because = "",
+    project: session.ProjectOption = session.HERE,
+    model: output.ModelOption = None,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Bring in a model file made elsewhere, as a candidate version."""
+    with session.opened(project, as_json=as_json) as app:
+        name = app.only_model(model)
+        with output.progress(f"Scanning and trying {path.name}") as move:
+            move("register", 0.0, path.name)
+            version = app.register(
+                name, path, by=session.whoami(), because=because, trusted=tuple(trust or ()), reference=reference, time=time
+            )
+            move("register", 1.0, version.number)
+        if as_json:
+            output.emit(version)
+            return
+        tags = version.tags
+        output.stdout().print(f"{name} {version.number} is a {version.state} version: {tags['class']} of {path.name}.", markup=False)
+        output.stdout().print(f"Scanned: {tags['scan']}. Put it into production with: farero promote {version.number}", markup=False)
+
+
 @versions_app.callback()
 def _versions(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
@@ -83,13 +110,14 @@ def show(
         name = app.only_model(model)
         found = app.version(name, version)
         moves = app.moves(name, version)
-        app.verify(name, version)
+        engine = app.verify(name, version)
         if as_json:
-            output.emit({"version": found, "moves": moves, "files": "verified"})
+            output.emit({"version": found, "moves": moves, "files": "verified", "engine": engine.kind, "engine_detail": engine.detail})
             return
         rows: list[tuple[str, object]] = [
             ("state", found.state),
             ("files", f"verified, {found.size_bytes} bytes, sha256 {found.digest}"),
+            ("engine", f"{engine.kind}: {engine.detail}" if engine.detail else engine.kind),
             ("trained", f"{found.trained_rows} rows until {output.text(found.trained_until)}"),
             ("data fingerprint", found.data_fingerprint),
             ("git commit", found.git_commit),

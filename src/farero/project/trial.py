@@ -24,6 +24,7 @@ from farero.core.label import LabelSpec
 from farero.core.schema import Columns, Field, Schema
 from farero.errors import ConfigInvalid, TrainFailed
 from farero.project import source
+from farero.project.adapted import adapted
 from farero.project.declare import TrainingSet
 from farero.project.frame import frame, series
 from farero.project.rehearsal import TRIAL_ROWS, limit_memory, limit_output
@@ -55,7 +56,7 @@ def train_job(folder: Path) -> None:
         X=frame(schema, columns), y=series(label, labels), seed=int(spec["seed"]), until=datetime.fromisoformat(spec["until"])
     )  # fmt: skip
     with limited(data.X.size):
-        model = project.train(data)
+        model = adapted(project.train(data), label)
     check_model(model, label, frame(schema, {name: values[:_ASKED] for name, values in columns.items()}))
     (folder / "model.pkl").write_bytes(_pickled(model, spec["recipe"]))
     (folder / "result.json").write_text(
@@ -63,14 +64,14 @@ def train_job(folder: Path) -> None:
     )
 
 
-def check_model(model: Any, label: LabelSpec, rows: pd.DataFrame) -> None:
-    """Ask a trained model about a few rows.
+def check_model(model: Any, label: LabelSpec, rows: pd.DataFrame, *, made: str = "") -> None:
+    """Ask a trained model about a few rows. `made` begins the sentence that says what is wrong.
 
     Raises:
         TrainFailed: it has no predict (or predict_proba), raises, or answers with the wrong shape, NaN, or no probabilities.
     """
     method = "predict" if label.kind == "number" else "predict_proba"
-    made = f"train returned a {type(model).__name__}"
+    made = made or f"train returned a {type(model).__name__}"
     for needed in dict.fromkeys(("predict", method)):
         if not callable(getattr(model, needed, None)):
             raise TrainFailed(f"{made}, which has no {needed}.", hint=_MODELS_HINT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,35 +9,35 @@ import numpy as np
 from farero.core.label import LabelSpec
 from farero.core.prediction import Outputs
 from farero.core.schema import Columns, Schema
-from farero.errors import Corrupt, PredictFailed
+from farero.errors import PredictFailed
 from farero.project.frame import frame
 from farero.serving.answers import Engine, EngineKind, Quick, class_order, numbers, outputs, shares, values, width
-from farero.serving.layout import MODEL
+from farero.serving.checked import Choice, choose
+from farero.serving.kinds import load_model
+from farero.serving.sample import read_sample
 
-__all__ = ["Engine", "EngineKind", "Original", "Quick", "load"]
+__all__ = ["Choice", "Engine", "EngineKind", "Original", "Quick", "chosen", "load"]
 
 
-def load(folder: Path, label: LabelSpec, schema: Schema) -> Engine:
+def load(folder: Path, label: LabelSpec, schema: Schema, *, gate: bool = True) -> Engine:
     """The engine for the model in a version's folder. Verify the folder first: unpickling runs what is in it.
+
+    Args:
+        gate: compile the model, and let the compiled engine serve where it equals the original. Without, the original serves: for judging
+            a model once, compiling and comparing would cost more than they save.
 
     Raises:
         Corrupt: there is no model in the folder.
         PredictFailed: the model cannot be loaded here.
     """
-    try:
-        content = (folder / MODEL).read_bytes()
-    except FileNotFoundError as error:
-        raise Corrupt(
-            f"There is no {MODEL} in {folder}.", hint="Restore the folder from a backup, or roll back to another version."
-        ) from error
-    try:
-        model = pickle.loads(content)
-    except Exception as error:  # unpickling runs code of the project and its libraries
-        raise PredictFailed(
-            f"The model in {folder} cannot be loaded: {type(error).__name__}: {error}.",
-            hint="Install the library versions it was trained with (farero versions show V), or train again.",
-        ) from error
-    return Original(model, label, schema)
+    return chosen(folder, label, schema, gate=gate).engine
+
+
+def chosen(folder: Path, label: LabelSpec, schema: Schema, *, gate: bool = True) -> Choice:
+    """As `load`, with what was found when the engines were compared."""
+    model = load_model(folder, label, schema)
+    original = Original(model, label, schema)
+    return choose(original, model, label, schema, read_sample(folder, schema)) if gate else Choice(engine=original)
 
 
 class Original:
