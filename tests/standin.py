@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from farero.core.schema import check_rows
 from farero.core.version import Move, Version
 from farero.core.window import Window
 from farero.errors import BadInput, IncidentNotFound, ModelNotFound, NotReady, SchemaMismatch, VersionNotFound, counted
+from farero.serving.meters import Meters
 
 START = datetime(2011, 7, 4, tzinfo=UTC)
 
@@ -91,6 +92,7 @@ class Standin:
         self.trained: list[Run] = []
         self.recorded = 0
         self.fails_with: Exception | None = None
+        self.meters = Meters(None, "test")
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -109,8 +111,9 @@ class Standin:
         return self.models[0]
 
     def predict(
-        self, model: str, rows: Sequence[object], *, request_id: str | None = None, endpoint: str = "predict", prefix: str = "rows"
-    ) -> Served:
+        self, model: str, rows: Sequence[object], *, request_id: str | None = None, endpoint: str = "predict", prefix: str = "rows",
+        in_time: Callable[[], bool] = lambda: True,
+    ) -> Served:  # fmt: skip
         if self.fails_with is not None:
             raise self.fails_with
         checked = check_rows(self.project(model).schema, rows, prefix=prefix)

@@ -13,7 +13,7 @@ from farero.telemetry import log
 if TYPE_CHECKING:
     from farero.app import App
 
-REFRESH_S = 1.0
+REFRESH_S = 0.5
 # A training may take long and is no reason to worry; a worker silent for this long beyond it is.
 LATE_AFTER_S = 60.0
 

@@ -134,18 +134,20 @@ class Predict:
     def spell(self, answered: Answered) -> Served:
         """The answer row by row, as faces show it."""
         outputs = answered.outputs
-        answers = [Answer(prediction=value) for value in decode_prediction(self.label, outputs.value)]
-        if outputs.probability is not None:
+        predictions = decode_prediction(self.label, outputs.value)
+        if outputs.probability is None:
+            answers = [Answer(prediction=value) for value in predictions]
+        else:
             binary = self.label.kind == "binary"
             spread = outputs.probabilities.tolist() if outputs.probabilities is not None else None
             answers = [
                 Answer(
-                    prediction=answer.prediction,
+                    prediction=value,
                     probability=probability,
                     risk_level=risk_level(probability, self.thresholds) if binary else None,
                     probabilities=dict(zip(self.label.classes, spread[index], strict=True)) if spread else None,
                 )
-                for index, (answer, probability) in enumerate(zip(answers, outputs.probability.tolist(), strict=True))
+                for index, (value, probability) in enumerate(zip(predictions, outputs.probability.tolist(), strict=True))
             ]
         return Served(
             request_id=answered.request_id, model=answered.model, version=answered.version, predictions=tuple(answers)

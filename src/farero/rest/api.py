@@ -49,6 +49,8 @@ def make_api(
     metrics: Callable[[], Sequence[Sample]] = lambda: (),
     max_body_bytes: int = 5 << 20,
     max_rows: int = 10_000,
+    timeout_s: float = 30.0,
+    max_waiting: int = 64,
 ) -> ASGIApp:
     """The whole web site: predictions first, then REST, then the console under /console.
 
@@ -56,6 +58,10 @@ def make_api(
         checks: further checks for `/health`, such as the worker's.
         metrics: the figures of all processes for `/metrics`, read at every scrape.
     """
+
+    def count(route: str, status: int, seconds: float) -> None:
+        app.meters.counter("farero_requests_total", route=route, code=str(status)).add()
+        app.meters.histogram("farero_request_seconds", route=route).observe(seconds)
 
     def health() -> Health:
         found = app.health()
@@ -81,7 +87,14 @@ def make_api(
     describe(api, app)
     if console is not None:
         api.mount("/console", console)
-    return Infer(app, Guard(api, max_body_bytes=max_body_bytes), max_body_bytes=max_body_bytes, max_rows=max_rows)
+    return Infer(
+        app,
+        Guard(api, max_body_bytes=max_body_bytes, count=count),
+        max_body_bytes=max_body_bytes,
+        max_rows=max_rows,
+        timeout_s=timeout_s,
+        max_waiting=max_waiting,
+    )
 
 
 def _add_service(api: FastAPI, app: App, health: Callable[[], Health]) -> None:
@@ -151,7 +164,13 @@ def _add_versions(api: FastAPI, app: App) -> None:
     @api.get("/v1/models/{model}/versions/{number}", tags=["versions"], summary="One version and its history", responses=ABSENT)
     def version(model: str, number: str) -> b.VersionDetailOut:
         found = sent.version_out(app.version(model, number))
-        return b.VersionDetailOut(**found.model_dump(), moves=[sent.move_out(move) for move in app.moves(model, number)])
+        serving = next((one for one in app.health().models if one.model == model and one.loaded and one.version == number), None)
+        return b.VersionDetailOut(
+            **found.model_dump(),
+            moves=[sent.move_out(move) for move in app.moves(model, number)],
+            engine=serving.engine if serving else None,
+            engine_detail=serving.engine_detail if serving else None,
+        )
 
     @api.post("/v1/models/{model}/versions/{number}/promote", tags=["versions"], summary="Promote a version", responses=PROBLEMS)
     def promote(model: str, number: str, given: b.PromoteIn | None = None) -> b.VersionOut:

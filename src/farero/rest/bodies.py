@@ -126,6 +126,7 @@ class ModelHealthOut(BaseModel):
     version: str | None
     loaded: bool
     engine: str | None
+    engine_detail: str
     predictions: int
     because: str
 
@@ -199,9 +200,11 @@ class MoveOut(BaseModel):
 
 
 class VersionDetailOut(VersionOut):
-    """A version with its history."""
+    """A version with its history. Which engine answers for it is known while it is in production and loaded, else null."""
 
     moves: list[MoveOut]
+    engine: str | None = None
+    engine_detail: str | None = None
 
 
 class ModelOut(BaseModel):

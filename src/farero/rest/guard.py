@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,17 +27,37 @@ HEADERS: Mapping[str, str] = {
 
 
 class Guard:
-    """Wraps both faces."""
+    """Wraps both faces.
 
-    def __init__(self, then: ASGIApp, *, max_body_bytes: int) -> None:
+    Args:
+        count: told of every answer: its route, its status and the seconds it took.
+    """
+
+    def __init__(self, then: ASGIApp, *, max_body_bytes: int, count: Callable[[str, int, float], None]) -> None:
         self._then = then
         self._max_body_bytes = max_body_bytes
+        self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http":
             await self._then(scope, receive, send)
             return
+        begun = perf_counter()
+        status = 500
+
+        async def send_counted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, send_counted)
+        finally:
+            self._count(_route(scope), status, perf_counter() - begun)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = request_id_of(scope["headers"])
         scope.setdefault("state", {})["request_id"] = request_id
         policy = DOCS_POLICY if scope["path"].startswith("/docs") else POLICY
@@ -81,3 +102,10 @@ class Guard:
             return {"type": "http.request", "body": body, "more_body": False}
 
         return again
+
+
+def _route(scope: Scope) -> str:
+    """The address as it was declared, never as it was sent: what clients make up must not become a label."""
+    if scope["path"].startswith("/console"):
+        return "/console"
+    return getattr(scope.get("route"), "path", "(none)")

@@ -13,6 +13,9 @@ from farero.rest.errors import answer_error
 if TYPE_CHECKING:
     from farero.app import App
 
+ROUTE = "/predict"
+"""What measurements call the address of predictions; with several models each has one of its own, and `model` tells them apart."""
+
 MOST_BYTES = 128 << 10
 """Larger bodies go the careful way, in a thread: reading them would let the other connections wait."""
 

@@ -1,10 +1,17 @@
-"""The hot path: `POST /predict` as bare ASGI, from bytes to a recorded answer."""
+"""The careful way: `POST /predict` as bare ASGI, from bytes to a recorded answer, for whatever the hot lane leaves.
+
+A model may be slow, and a batch may be big, so all of it happens in threads. They are limited: a big batch never has more than
+one of them, so that small requests go on beside it, and what would have to wait too long is told so at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.to_thread
 import msgspec
 from starlette.responses import Response
@@ -12,24 +19,46 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from farero.core.prediction import Answer, Served
 from farero.core.schema import Fault
-from farero.errors import BadInput
+from farero.errors import BadInput, FareroError, Overloaded, TookTooLong
 from farero.rest.errors import answer_error
+from farero.rest.hot import ROUTE
 from farero.rest.request import decode, read_body, request_id_of
 
 if TYPE_CHECKING:
     from farero.app import App
 
+BIG_BYTES = 64 << 10
+"""A body of more bytes is a big batch."""
+
+SMALL_AT_ONCE = 8
+"""Threads for small requests to models that only run as they are."""
+
 _encode = msgspec.json.Encoder().encode
 
 
 class Infer:
-    """Answers predictions itself and passes every other request on, so that the hot path pays for no router and no middleware."""
+    """Answers predictions itself and passes every other request on, so that they pay for no router and no middleware.
 
-    def __init__(self, app: App, then: ASGIApp, *, max_body_bytes: int, max_rows: int) -> None:
+    Args:
+        timeout_s: longest that a request may take [s].
+        max_waiting: most requests under way; further ones are refused.
+    """
+
+    def __init__(
+        self, app: App, then: ASGIApp, *, max_body_bytes: int, max_rows: int, timeout_s: float = 30.0, max_waiting: int = 64
+    ) -> None:
         self._app = app
         self._then = then
         self._max_body_bytes = max_body_bytes
         self._max_rows = max_rows
+        self._timeout_s = timeout_s
+        self._max_waiting = max_waiting
+        self._under_way = 0
+        self._counting = threading.Lock()
+        self._limiters: tuple[anyio.CapacityLimiter, anyio.CapacityLimiter] | None = None
+        self._waiting = app.meters.gauge("farero_requests_waiting")
+        self._waiting.set(0.0)
+        self._seconds = app.meters.histogram("farero_request_seconds", route=ROUTE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -42,21 +71,77 @@ class Infer:
         await self._then(scope, receive, send)
 
     async def _answer(self, model: str | None, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = perf_counter()
         request_id = request_id_of(scope["headers"])
         try:
             body = await read_body(scope["headers"], receive, self._max_body_bytes)
-            # Checking, predicting and recording block, and big bodies take long to decode: all of it leaves the event loop free.
-            response = await anyio.to_thread.run_sync(self._predict, model, body, request_id)
+            response = await self._in_a_thread(model, body, request_id)
         except Exception as error:  # the face's own edge: every failure becomes an answer, a bug is logged and answered 500
             response = answer_error(error, request_id)
+            code = error.code if isinstance(error, FareroError) else "internal-error"
+            self._app.meters.counter("farero_errors_total", code=code).add()
+        self._app.meters.counter("farero_requests_total", route=ROUTE, code=str(response.status_code)).add()
+        self._seconds.observe(perf_counter() - begun)
         await response(scope, receive, send)
 
-    def _predict(self, model: str | None, body: bytes, request_id: str) -> Response:
+    async def _in_a_thread(self, model: str | None, body: bytes, request_id: str) -> Response:
+        """Checking, predicting and recording block, and big bodies take long to decode: all of it leaves the event loop free.
+
+        A thread cannot be stopped. One that is given up goes on for nobody and counts as under way until it ends; it records
+        nothing, for it asks before.
+        """
+        if self._under_way >= self._max_waiting:
+            raise Overloaded(f"{self._under_way} requests are under way or wait already.", hint="Try again soon, or start more workers.")
+        if self._limiters is None:  # they belong to the event loop that runs by now
+            self._limiters = anyio.CapacityLimiter(SMALL_AT_ONCE), anyio.CapacityLimiter(1)
+        limiter = self._limiters[len(body) > BIG_BYTES]
+        until = perf_counter() + self._timeout_s
+        self._count(1)
+        turn = _Place(lambda: self._count(-1))
+
+        def work() -> Response:
+            if not turn.take():
+                raise TookTooLong  # given up in the same moment; nobody hears it
+            try:
+                return self._predict(model, body, request_id, lambda: perf_counter() < until)
+            finally:
+                turn.leave()
+
+        try:
+            with anyio.fail_after(self._timeout_s):
+                return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
+        except TimeoutError:
+            raise TookTooLong(
+                f"The prediction took longer than {self._timeout_s:g} s; it was not recorded.",
+                hint="Send fewer rows at a time, or raise timeout_s under [server] in farero.toml.",
+            ) from None
+        finally:
+            if turn.take():  # no thread has begun, and none will
+                turn.leave()
+
+    def _count(self, by: int) -> None:
+        with self._counting:
+            self._under_way += by
+            self._waiting.set(self._under_way)
+
+    def _predict(self, model: str | None, body: bytes, request_id: str, in_time: Callable[[], bool]) -> Response:
         name = self._app.only_model(model)
         rows, bare = read_rows(decode(body), self._max_rows)
-        served = self._app.predict(name, rows, request_id=request_id, prefix="" if bare else "rows")
+        served = self._app.predict(name, rows, request_id=request_id, prefix="" if bare else "rows", in_time=in_time)
         content = _encode(served_json(served, bare=bare))
         return Response(content, media_type="application/json", headers={"X-Request-Id": request_id, "Cache-Control": "no-store"})
+
+
+class _Place:
+    """A request's place among those under way: taken by the thread that works, or by whoever gives up before there is one."""
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self.leave = leave
+        self._free = threading.Lock()
+
+    def take(self) -> bool:
+        """Whether nobody had it yet."""
+        return self._free.acquire(blocking=False)
 
 
 def read_rows(value: object, max_rows: int) -> tuple[Sequence[object], bool]:

@@ -24,5 +24,5 @@ def make_site(app: App, *, checks: Callable[[], Sequence[Check]] = lambda: ()) -
     limits = app.settings.server
     return make_api(
         app, console=make_console(app, checks=checks), checks=checks, metrics=app.metrics, max_body_bytes=limits.max_body_bytes,
-        max_rows=limits.max_rows,
+        max_rows=limits.max_rows, timeout_s=limits.timeout_s, max_waiting=limits.max_waiting,
     )  # fmt: skip

@@ -17,7 +17,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -30,7 +30,7 @@ from farero.server.answering import answer
 from farero.server.binding import bind
 from farero.server.keeping import keep
 from farero.serving.meters import Meters
-from farero.telemetry import LOG_FILE, log, log_to_file, log_to_stream
+from farero.telemetry import LOG_FILE, log, log_to_file, log_to_stream, stop_logging
 from farero.wiring import METERS
 
 PEOPLE: Final = METERS / "workers.json"
@@ -85,7 +85,7 @@ def serve(
     root = root.resolve()
     settings = settings_of(root)
     host, port = host or settings.server.host, settings.server.port if port is None else port
-    with bind(host, port) as listener:
+    with bind(host, port) as listener, _logged(root):
         real_port: int = listener.getsockname()[1]
         Meters.sweep(root / METERS)
         meters = Meters(root / METERS, "supervisor")
@@ -105,6 +105,17 @@ def serve(
     return 0
 
 
+@contextlib.contextmanager
+def _logged(root: Path) -> Iterator[None]:
+    """Events go to the installation's log file, and warnings to the terminal. The processes that are forked meanwhile write there too."""
+    handlers = [log_to_file(root / LOG_FILE), log_to_stream(sys.stderr, level="warning", plain=True)]
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            stop_logging(handler)
+
+
 def _answering(root: Path, name: str, listener: socket.socket) -> Callable[[Callable[[], None]], None]:
     return lambda ready: answer(root, name, listener, ready)
 
@@ -115,9 +126,7 @@ def _keeping(root: Path, listener: socket.socket, ready: Callable[[], None]) -> 
 
 
 class _Supervisor:
-    def __init__(
-        self, root: Path, members: list[_Member], listener: socket.socket, meters: Meters, ready: Callable[[], None]
-    ) -> None:
+    def __init__(self, root: Path, members: list[_Member], listener: socket.socket, meters: Meters, ready: Callable[[], None]) -> None:
         self._root = root
         self._members = members
         self._listener = listener
@@ -172,7 +181,7 @@ class _Supervisor:
         hear, say = os.pipe()
         pid = os.fork()
         if pid == 0:
-            _be(member, self._root, say, self._leash, [self._held, hear, *(other.said for other in self._members if other.said >= 0)])
+            _be(member, say, self._leash, [self._held, hear, *(other.said for other in self._members if other.said >= 0)])
         os.close(say)
         member.pid, member.said, member.started = pid, hear, time.monotonic()
         self._write_people()
@@ -236,7 +245,7 @@ class _Supervisor:
             log("error", level="error", error=error, where="writing who is who")
 
 
-def _be(member: _Member, root: Path, say: int, leash: int, others: list[int]) -> None:
+def _be(member: _Member, say: int, leash: int, others: list[int]) -> None:
     """The child's life. It never returns."""
     code = 1
     try:
@@ -246,8 +255,6 @@ def _be(member: _Member, root: Path, say: int, leash: int, others: list[int]) ->
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor tells when to go
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         threading.Thread(target=_go_with, args=(leash,), name="farero-leash", daemon=True).start()
-        log_to_file(root / LOG_FILE)
-        log_to_stream(sys.stderr, level="warning", plain=True)
         member.run(lambda: _say(say, b"ready"))
         code = 0
     except FareroError as failure:

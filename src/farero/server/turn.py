@@ -6,18 +6,15 @@ import asyncio
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from farero.errors import FareroError
-from farero.rest.hot import Hot, Shot, refusal
+from farero.rest.hot import ROUTE, Hot, Shot, refusal
 from farero.telemetry import PredictionLines
 
 if TYPE_CHECKING:
     from farero.app import App
     from farero.serving.meters import Cell
-
-ROUTE: Final = "/predict"
-"""What measurements call the route; with several models each has an address of its own, and `model` tells them apart."""
 
 Headers = list[tuple[bytes, bytes]]
 
