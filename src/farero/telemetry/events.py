@@ -6,6 +6,7 @@ from typing import Final
 
 EVENTS: Final[dict[str, str]] = {
     "server.started": "the server answers",
+    "server.replaced": "a process of the service ended unasked; another one takes its place",
     "server.stopping": "no new requests are taken, those under way are finished",
     "server.stopped": "everything is closed",
     "model_loaded": "a version serves",
