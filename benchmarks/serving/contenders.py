@@ -135,7 +135,8 @@ def _mlserver(batch_ms: int) -> Callable[[Path, Path, Path, int], Started]:
         folder = work / f"mlserver-{batch_ms}"
         folder.mkdir(parents=True, exist_ok=True)
         settings = {
-            "host": "127.0.0.1", "http_port": port, "grpc_port": free_port(), "metrics_port": free_port(), "parallel_workers": 0, "debug": False,
+            "host": "127.0.0.1", "http_port": port, "grpc_port": free_port(), "metrics_port": free_port(), "parallel_workers": 0,
+            "debug": False,
         }  # fmt: skip
         (folder / "settings.json").write_text(json.dumps(settings))
         described = {
@@ -204,11 +205,13 @@ CONTENDERS: dict[str, Contender] = {
         ),
         _simple("fastapi", "fastapi", ("fastapi", "pydantic", "uvicorn"), "/health", _service("uvicorn", _fastapi), _probabilities,
             "by hand: pydantic, joblib, endpoint in a thread"),
-        _simple("bentoml", "bentoml", _bento_packages, "/readyz", _service("bentoml", _bentoml), _list),
+        _simple("bentoml", "bentoml", _bento_packages, "/readyz", _service("bentoml", _bentoml), _list,
+            "pydantic, without batching"),
         _v2("mlserver", 0),
-        _simple("litserve", "litserve", _lit_packages, "/health", _service("litserve", _litserve), _probabilities),
-        _simple("bentoml-batching", "bentoml", _bento_packages, "/readyz", _service("bentoml", _bentoml, BATCH_MS=str(BATCH_MS * 20)), _list,
-            "adaptive batching, 100 ms"),
+        _simple("litserve", "litserve", _lit_packages, "/health", _service("litserve", _litserve), _probabilities,
+            "one API server, one worker, without batching"),
+        _simple("bentoml-batching", "bentoml", _bento_packages, "/readyz", _service("bentoml", _bentoml, BATCH_MS="1000"), _list,
+            "adaptive batching, at most 1 s (it refuses requests above)"),
         _v2("mlserver-batching", BATCH_MS),
         _simple("litserve-batching", "litserve", _lit_packages, "/health", _service("litserve", _litserve, BATCH_MS=str(BATCH_MS)),
             _probabilities, f"batching, {BATCH_MS} ms"),

@@ -16,7 +16,6 @@ from serving.rounds import LOAD_CORE, SERVER_CORE, Bench
 
 CONNECTIONS = (1, 16, 64, 256)
 HALF = 0.5
-WARMED_BY = 200
 
 
 def records(bench: Bench, model: str) -> Table:
@@ -44,7 +43,7 @@ def records(bench: Bench, model: str) -> Table:
         header=["requests/s (share of not recorded)", *(f"{c} connections" for c in CONNECTIONS)],
         rows=rows,
         notes=[
-            "not recorded: the same server whose frames go to /dev/null (benchmarks/serving/unrecorded.py); the product has no such switch.",
+            "not recorded: the same server whose frames go to /dev/null (benchmarks/serving/unrecorded.py); Farero has no such switch.",
             f"Medians of {bench.rounds} rounds; {sum(f.failed for figures in found.values() for f in figures)} requests failed.",
         ],
     )
@@ -95,6 +94,7 @@ def half_load(bench: Bench, names: Sequence[str], models: Sequence[str]) -> Tabl
                     connections=64, seconds=max(bench.seconds, 6), cores=str(LOAD_CORE),
                 )  # fmt: skip
                 bench.count_more(name, at.requests)
+                bench.failed += at.failed
                 _say(f"half load: {name} {model}", 64, at)
                 rows.append(
                     [f"{name}, {model}", count(at.rate), ms(at.p50_ms), ms(at.p99_ms), times(at.p99_ms / at.p50_ms), str(at.failed)]

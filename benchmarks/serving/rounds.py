@@ -37,7 +37,7 @@ class Bench:
     Attributes:
         figures: (model, rows a request, contender) -> one figure a round.
         left_out: contender -> why it is not measured.
-        kept: lines that say what the log held beside what was acknowledged.
+        kept: contender that records -> rows acknowledged, rows in its log, rows that may have been under way besides.
     """
 
     venvs: Path
@@ -49,6 +49,8 @@ class Bench:
     figures: dict[tuple[str, int, str], list[Figure]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     kept: dict[str, list[int]] = field(default_factory=dict)
+    failed: int = 0
+    """Requests that were not answered with 200, of all measurements."""
     split: bool | None = None
     """Whether Farero's own other processes ran beside the load generator, apart from those that answer; None = not seen yet."""
 
@@ -72,6 +74,7 @@ class Bench:
         how = {"connections": self.connections, "seconds": self.seconds, "cores": str(LOAD_CORE)} | how
         acknowledged = load.measure(server, path, file, **{**how, "seconds": self.warm_up}).requests if self.warm_up else 0
         figure = load.measure(server, path, file, **how)
+        self.failed += figure.failed
         self.count_more(name, (acknowledged + figure.requests) * rows, how["connections"] * rows * 2)
         return figure
 
