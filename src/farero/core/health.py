@@ -12,7 +12,14 @@ STATUSES: tuple[Status, ...] = ("healthy", "degraded", "unhealthy")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelHealth:
-    """One model. `version` is the one in production, `loaded` whether this process can answer with it, `predictions` its recorded rows."""
+    """One model.
+
+    Attributes:
+        version: the one in production.
+        loaded: whether this process can answer with it.
+        engine: original or compiled; None where none is loaded. `engine_detail` says which kernel answers, or why the original does.
+        predictions: its recorded rows.
+    """
 
     model: str
     status: Status
@@ -21,6 +28,7 @@ class ModelHealth:
     engine: str | None
     predictions: int
     because: str = ""
+    engine_detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

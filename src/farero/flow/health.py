@@ -53,14 +53,16 @@ class HealthCheck:
             )
         with self.store.read() as conn:
             grave = [incident for incident in incidents.open(conn, model) if incident.severity in ("high", "critical")]
+        reasons = [*(f"{incident.kind}: {incident.because}" for incident in grave[:1]), *([loaded.moved] if loaded.moved else [])]
         return ModelHealth(
             model=model,
-            status="degraded" if grave else "healthy",
+            status="degraded" if reasons else "healthy",
             version=loaded.version.number,
             loaded=True,
             engine=loaded.engine.kind,
             predictions=predictions,
-            because=f"{grave[0].kind}: {grave[0].because}" if grave else "",
+            because="; ".join(reasons),
+            engine_detail=loaded.engine.detail,
         )
 
     def _state(self) -> Check:

@@ -63,7 +63,7 @@ class BuildProfile:
         chosen = table if rows == table.num_rows else table.filter(pc.equal(table["version"], version))
         with self.store.read() as conn:
             answered = versions.get(conn, self.model, version)
-        reference = Reference.from_bytes(self.pool.get(answered).reference or b"")
+        reference = Reference.from_bytes(self.pool.get(answered, gate=False).reference or b"")
         profile = profiles.build(
             reference, stored.columns(self.schema, chosen), stored.outputs(self.label, chosen), stored.new_values(self.schema, chosen)
         )

@@ -24,11 +24,12 @@ from farero.core.reference import build_reference
 from farero.core.run import Run
 from farero.core.schema import Schema
 from farero.core.version import Version, next_number, refit_number
-from farero.errors import Corrupt, FareroError, NotFound, TrainFailed
+from farero.errors import Corrupt, FareroError, NotFound, PredictFailed, TrainFailed
 from farero.ports import Child, Clock, Limits, ModelFiles, PredictionLog
 from farero.project import trial
 from farero.serving import engine, stored
 from farero.serving.layout import REFERENCE, RESULT, write_contract
+from farero.serving.sample import answers_of, evenly, write_sample
 from farero.serving.stored import Labelled
 from farero.store import labels, runs, versions
 from farero.store.database import Store
@@ -36,6 +37,8 @@ from farero.telemetry import log
 
 REFERENCE_ROWS = 200_000
 """Rows at most, the newest, that a reference profile is made of."""
+STEADY = 1e-9
+"""A model whose answers to the same rows differ by more has no answer that a later load could be compared with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +172,7 @@ class Retrain:
         with tempfile.TemporaryDirectory(prefix="farero-train-") as name:
             folder = Path(name)
             self._run_child(folder, train, until)
-            outputs = engine.load(folder, self.label, self.schema).predict(heldout.columns, heldout.count)
+            outputs = engine.load(folder, self.label, self.schema, gate=False).predict(heldout.columns, heldout.count)
             return self._measured(heldout, outputs), outputs
 
     def _train(
@@ -220,12 +223,14 @@ class Retrain:
         if train.count == 0:
             raise TrainFailed(f"There is no labelled row of {self.model} known at {until:%Y-%m-%dT%H:%MZ} to train on.")
         fingerprint = self._run_child(folder, train, until)
+        model = engine.load(folder, self.label, self.schema, gate=False)
         metrics, outputs = rehearsed
         unseen = heldout if refit_of is None else refit_of.heldout
         if unseen is not None:
             # A refit has seen these rows: the judged version's figures stand for it, its own would flatter.
-            outputs = engine.load(folder, self.label, self.schema).predict(unseen.columns, unseen.count)
+            outputs = model.predict(unseen.columns, unseen.count)
             metrics = self._measured(unseen, outputs) if refit_of is None else refit_of.version.metrics
+        self._keep_sample(folder, model, train)
         (folder / REFERENCE).write_bytes(self._reference(train, outputs))
         write_contract(folder, self.schema, self.label)
         digest = self.files.put(folder)
@@ -256,6 +261,18 @@ class Retrain:
                     git_commit=self.git_commit,
                 ),
             )
+
+    def _keep_sample(self, folder: Path, model: engine.Engine, train: Labelled) -> None:
+        """Store some of the training's rows with the model's answers, so that a later load can tell whether it still answers so."""
+        chosen = np.zeros(train.count, dtype=np.bool_)
+        chosen[evenly(train.count)] = True
+        rows = train.where(chosen)
+        try:
+            first, second = (answers_of(self.label, model.predict(rows.columns, rows.count)) for _ in range(2))
+        except PredictFailed:
+            return  # it refuses rows that it learnt from: there is no answer to keep, and the rows that it judges will show it
+        if np.abs(first - second).max() <= STEADY:  # a model that throws dice cannot be held to what it answered once
+            write_sample(folder, self.schema, rows.columns, first)
 
     def _run_child(self, folder: Path, rows: Labelled, until: datetime) -> str:
         """Train in the folder; afterwards it holds the model and no training data. Returns the data's fingerprint."""

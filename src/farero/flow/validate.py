@@ -47,10 +47,10 @@ class Validate:
                 accepted=False, metric={"current": None, "candidate": None}, because=("no labelled rows were held out to judge on",)
             )
         try:
-            new = self.pool.get(candidate).engine.predict(heldout.columns, heldout.count)
+            new = self.pool.get(candidate, gate=False).engine.predict(heldout.columns, heldout.count)
         except PredictFailed as failure:
             return Verdict(accepted=False, metric={"current": None, "candidate": None}, because=(str(failure),), rows=heldout.count)
-        old = self.pool.get(production).engine.predict(heldout.columns, heldout.count)
+        old = self.pool.get(production, gate=False).engine.predict(heldout.columns, heldout.count)
         metric = self.rule.metric
         losses = [performance.loss(self.label.kind, metric, heldout.labels, outputs) for outputs in (new, old)]
         return gate.judge(

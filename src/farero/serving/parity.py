@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, Protocol
@@ -39,15 +39,19 @@ class Predicts(Protocol):
 
 
 class Compiled(Predicts, Protocol):
-    """What a compiled engine must offer to be compared. A row that it leaves to the original is answered with NaN."""
+    """What a compiled engine must offer to be compared. A row that it leaves to the original is answered with NaN.
+
+    One that decides at thresholds has a method `thresholds`, which gives them by the position of their feature.
+    """
+
+    @property
+    def detail(self) -> str:
+        """Which kernel answers."""
+        ...
 
     @property
     def quick(self) -> Quick | None:
         """The short way, where there is one."""
-        ...
-
-    def thresholds(self) -> Mapping[int, NDArray[np.float64]]:
-        """For each feature by position, the values at which the model decides; empty for models without such."""
         ...
 
 
@@ -170,7 +174,8 @@ def _blocks(compiled: Compiled, schema: Schema, sample: Sample | None) -> Iterat
     rows = probes.gaps(schema, base, random)
     if len(rows):
         yield "rows with gaps", rows, 0
-    rows = probes.at_thresholds(schema, base, compiled.thresholds(), random)
+    thresholds: Callable[[], Mapping[int, NDArray[np.float64]]] = getattr(compiled, "thresholds", dict)
+    rows = probes.at_thresholds(schema, base, thresholds(), random)
     for start in range(0, len(rows), CHUNK):
         yield "rows at thresholds", rows[start : start + CHUNK], len(rows)
 

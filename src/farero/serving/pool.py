@@ -13,7 +13,8 @@ from farero.core.schema import Schema
 from farero.core.version import Version
 from farero.errors import Corrupt, NotFound, NotReady
 from farero.ports import ModelFiles
-from farero.serving.engine import Engine, load
+from farero.serving.checked import Choice, moved_because
+from farero.serving.engine import Engine, chosen
 from farero.serving.layout import REFERENCE, read_contract
 from farero.telemetry import log
 
@@ -23,13 +24,21 @@ KEPT = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A version that answers. `reference` is the packed profile of what it was trained on; None where it has none."""
+    """A version that answers.
+
+    Attributes:
+        reference: the packed profile of what it was trained on; None where it has none.
+        moved: that the model answers differently from when it was trained, in words; empty where it does not.
+        gated: a compiled engine serves if there is one that equals the original. Otherwise nobody looked for one.
+    """
 
     version: Version
     engine: Engine
     label: LabelSpec
     schema: Schema
     reference: bytes | None
+    moved: str = ""
+    gated: bool = True
 
 
 class Pool:
@@ -136,17 +145,21 @@ class Pool:
             self._recent.pop(digest, None)
             self._files.delete(digest)
 
-    def get(self, version: Version, *, fresh: bool = False) -> Loaded:
-        """This version, loaded if need be; its files are verified each time. `fresh` also loads it anew.
+    def get(self, version: Version, *, fresh: bool = False, gate: bool = True) -> Loaded:
+        """This version, loaded if need be; its files are verified each time.
+
+        Args:
+            fresh: load it anew.
+            gate: False where its model is only judged: then the original will do, and nothing is compiled.
 
         Raises:
             Corrupt: its files are not what was stored, or gone.
             PredictFailed: its model cannot be loaded.
         """
         with self._loading:
-            return self._load(version, fresh=fresh)
+            return self._load(version, fresh=fresh, gate=gate)
 
-    def _load(self, version: Version, *, fresh: bool) -> Loaded:
+    def _load(self, version: Version, *, fresh: bool, gate: bool = True) -> Loaded:
         try:
             folder = self._files.open(version.digest)
         except NotFound as failure:  # no wrong name given by a caller: a stored version says that they are there
@@ -156,19 +169,38 @@ class Pool:
                 digest=version.digest,
             ) from failure
         loaded = None if fresh else self._recent.get(version.digest)
-        if loaded is None:
+        if loaded is None or (gate and not loaded.gated):
             contract = read_contract(folder)
             reference = folder / REFERENCE
+            choice = chosen(folder, contract.label, contract.schema, gate=gate)
             loaded = Loaded(
                 version=version,
-                engine=load(folder, contract.label, contract.schema),
+                engine=choice.engine,
                 label=contract.label,
                 schema=contract.schema,
                 reference=reference.read_bytes() if reference.exists() else None,
+                moved=moved_because(choice.moved, version.environment),
+                gated=gate,
             )
+            _tell(loaded, choice)
         loaded = replace(loaded, version=version)  # equal files may serve as two versions, and a version's state changes
         self._recent[version.digest] = loaded
         self._recent.move_to_end(version.digest)
         while len(self._recent) > self._kept:
             self._recent.popitem(last=False)
         return loaded
+
+
+def _tell(loaded: Loaded, choice: Choice) -> None:
+    """Log what was found when the engines were compared; a refusal and a model that moved never go by in silence."""
+    model, version = loaded.version.model, loaded.version.number
+    found = choice.parity
+    if found is not None:
+        log(
+            "engine.checked", model=model, version=version, passed=found.passed, rows=found.rows, left=found.left, flips=found.flips,
+            worst=found.worst, covered=round(found.covered, 3), seconds=round(found.seconds, 3),
+        )  # fmt: skip
+    if choice.refused:
+        log("engine.refused", level="warning", model=model, version=version, because=choice.refused)
+    if loaded.moved:
+        log("engine.moved", level="warning", model=model, version=version, because=loaded.moved, worst=choice.moved)

@@ -9,9 +9,12 @@ import pytest
 from tests.benches import DAY, ROWS, T0, WON, Installation, day, install
 
 from farero.core.policy import PolicyRule
+from farero.core.prediction import Outputs
+from farero.core.schema import Columns
 from farero.errors import TrainFailed
 from farero.project.load import Loaded
 from farero.serving import engine, stored
+from farero.serving.sample import read_sample
 from farero.store import runs
 
 
@@ -125,6 +128,30 @@ def test_nothing_to_learn_from_is_said_with_the_moment(points: Loaded, tmp_path:
         here.loop.retrain.again(until=T0, origin="loop/x", because="asked for")
 
 
-def test_a_versions_folder_keeps_no_training_data(here: Installation) -> None:
+def test_a_versions_folder_keeps_no_training_data_but_the_features_of_a_few_rows(here: Installation) -> None:
     folder = here.loop.retrain.files.open(here.versions()[0].digest)
-    assert {path.name for path in folder.iterdir()} == {"manifest.json", "model.pkl", "reference.bin", "result.json", "schema.json"}
+    files = {"manifest.json", "model.pkl", "reference.bin", "result.json", "sample.bin", "schema.json"}
+    assert {path.name for path in folder.iterdir()} == files
+
+
+@pytest.mark.row("M11")
+def test_a_version_keeps_what_its_model_answered_to_rows_that_it_learnt_from(here: Installation) -> None:
+    (version,) = here.versions()
+    kept = read_sample(here.loop.retrain.files.open(version.digest), here.loop.retrain.schema)
+    assert kept is not None
+    assert kept.rows.shape == (version.trained_rows, 2)
+    assert kept.answers[:, 0].tolist() == pytest.approx(np.nan_to_num(kept.rows[:, 0]) * learnt(here, version.number))
+
+
+@pytest.mark.row("M11")
+def test_a_model_that_throws_dice_keeps_no_answers(here: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    dice = np.random.default_rng(0)
+    plain = engine.Original.predict
+
+    def thrown(self: engine.Original, columns: Columns, count: int) -> Outputs:
+        return Outputs(value=plain(self, columns, count).value + dice.normal(size=count))
+
+    monkeypatch.setattr(engine.Original, "predict", thrown)
+    retrain = here.loop.retrain
+    trained = retrain.first(retrain.history(day(0).end), until=day(0).end, origin="train/dice", because="", tags={})
+    assert read_sample(retrain.files.open(trained.version.digest), retrain.schema) is None
