@@ -16,8 +16,8 @@ import pytest
 from deltalake import DeltaTable
 from tests.records import SHAPE, START, record
 
-from farero.adapters import delta_log
-from farero.adapters.delta_log import DeltaLog
+from farero.adapters.delta_log import DeltaLog, scan
+from farero.adapters.delta_log import table as delta_table
 from farero.errors import LogUnavailable
 from farero.ports import LogShape
 
@@ -89,22 +89,22 @@ def test_of_two_that_hand_over_the_same_segment_one_adds_it(tmp_path: Path) -> N
 
 
 def test_many_appends_are_compacted_by_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delta_log, "COMPACT_ABOVE", 10)
+    monkeypatch.setattr(delta_table, "TIERS", ((8 << 20, 8),))
     log = DeltaLog(tmp_path, SHAPES)
-    for number in range(delta_log.REOPEN_EVERY):
+    for number in range(delta_table.REOPEN_EVERY):
         log.append("churn", [record(number, at=START)], {"w": number})
     table = DeltaTable(str(tmp_path / "churn"))
     assert len(table.file_uris()) == 1
     assert list((tmp_path / "churn" / "_delta_log").glob("*.checkpoint.parquet"))
-    assert log.read("churn").num_rows == delta_log.REOPEN_EVERY
-    assert DeltaLog(tmp_path, SHAPES).mark("churn", "w") == delta_log.REOPEN_EVERY - 1
+    assert log.read("churn").num_rows == delta_table.REOPEN_EVERY
+    assert DeltaLog(tmp_path, SHAPES).mark("churn", "w") == delta_table.REOPEN_EVERY - 1
 
 
 def test_a_file_that_was_merged_and_removed_under_a_reader_is_looked_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = DeltaLog(tmp_path, SHAPES)
     for number in range(3):
         log.append("churn", [record(number)], {"w": number})
-    rows, calls = delta_log._rows, []
+    rows, calls = scan.rows_of, []
 
     def remove_files_once(*args: object) -> object:
         calls.append(args)
@@ -115,7 +115,7 @@ def test_a_file_that_was_merged_and_removed_under_a_reader_is_looked_up_again(tm
             handle.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
         return rows(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(delta_log, "_rows", remove_files_once)
+    monkeypatch.setattr(scan, "rows_of", remove_files_once)
     assert log.read("churn").num_rows == 3
     assert len(calls) == 2
 
