@@ -91,8 +91,9 @@ class _HeadReader:
         )  # fmt: skip
         if not sound:
             return Head(None, 0, None)
-        own = dict(self._headers).get(b"x-request-id")
-        return Head(hot, int(length), own.decode("ascii") if own is not None and _SANE_ID.fullmatch(own) else None)
+        # The first that is sane, as everywhere: a request must not change its name with the way it goes.
+        own = next((value for name, value in self._headers if name == b"x-request-id" and _SANE_ID.fullmatch(value)), None)
+        return Head(hot, int(length), None if own is None else own.decode("ascii"))
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -140,6 +141,11 @@ class Wire(HttpToolsProtocol):
         """uvicorn's parser has read a message to its end."""
         self._between = True
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """uvicorn has answered: from now on the connection may be idle, and not since the last request of the hot lane."""
+        self.seen = perf_counter()
+        super().on_response_complete()
 
     def answered(self, payload: bytes, now: float) -> None:
         """Send the answer that was held until it was recorded."""

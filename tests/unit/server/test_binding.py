@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from farero.errors import BadInput, OutsideError
-from farero.server import bind
+from farero.server.binding import bind
 
 
 def test_port_0_takes_a_free_one() -> None:
