@@ -213,10 +213,11 @@ class Meters:
         self._words[owner], self._words[owner + 1] = os.getpid(), usage.started_ticks(os.getpid()) or 0
 
 
-def read_all(folder: Path) -> list[Sample]:
-    """The figures of all processes, as they were last published, and what each living one uses.
+def read_all(folder: Path, *, use: bool = True) -> list[Sample]:
+    """The figures of all processes, as they were last published. Those that a process that ended has counted stay in; its gauges do not.
 
-    Counters and histograms of a process that ended stay in the sum; its gauges do not.
+    Args:
+        use: with what each living process uses. For a scrape, not for every request: the kernel walks the memory of each process.
     """
     found: list[tuple[str, bool, _Found]] = []
     used: list[Sample] = []
@@ -230,7 +231,7 @@ def read_all(folder: Path) -> list[Sample]:
         pid, ticks = struct.unpack_from("<QQ", memory, _OWNER_AT)
         alive = usage.started_ticks(pid) == ticks
         found.append((path.name.removesuffix(SUFFIX), alive, _parsed(memory)))
-        if alive:
+        if alive and use:
             used += usage.process_samples(pid, path.name.removesuffix(SUFFIX))
     return _samples(_merged(found)) + used
 

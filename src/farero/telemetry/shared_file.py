@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -62,9 +63,10 @@ class SharedFile(logging.Handler):
             self._rotate(len(lines))
         assert self._file is not None
         whole = b"\n" + lines if self._torn else lines  # a line that a full disk cut short must not swallow the next one
-        self._torn = True
-        if os.write(self._file, whole) == len(whole):
-            self._torn = False
+        written = os.write(self._file, whole)
+        self._torn = written < len(whole)
+        if self._torn:
+            raise OSError(errno.ENOSPC, f"Only {written} of {len(whole)} bytes could be written", self._path)
 
     def _size(self) -> int:
         """The size of the file of this name, which is open from then on."""

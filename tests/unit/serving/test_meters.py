@@ -146,6 +146,13 @@ def test_of_a_process_that_is_gone_the_counts_stay_and_the_gauges_do_not(tmp_pat
     assert [one for one in read_all(tmp_path) if one.name.startswith("farero_process_")] == []
 
 
+def test_what_processes_use_is_left_out_where_nobody_asks(tmp_path: Path) -> None:
+    meters = Meters(tmp_path, "worker-1")
+    meters.counter("farero_loop_turns_total").add()
+    meters.publish()
+    assert [one.name for one in read_all(tmp_path, use=False)] == ["farero_loop_turns_total", "farero_series_dropped_total"]
+
+
 def test_a_process_of_the_same_number_that_started_later_is_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     meters = Meters(tmp_path, "worker-1")
     meters.gauge("farero_requests_waiting").set(2)

@@ -19,14 +19,19 @@ def used(pid: int) -> dict[str, float]:
 
 @pytest.mark.row("M8")
 def test_a_process_uses_what_another_tool_says_it_uses() -> None:
-    found, known = used(os.getpid()), psutil.Process()
-    memory, spent = known.memory_full_info(), known.cpu_times()
-    assert found["resident_bytes"] == pytest.approx(memory.rss, rel=0.05)
-    assert found["unique_bytes"] == pytest.approx(memory.uss, rel=0.05)
-    assert found["cpu_seconds_total"] == pytest.approx(spent.user + spent.system, abs=0.2)
-    assert found["start_time_seconds"] == pytest.approx(known.create_time(), abs=1.5)
-    assert found["threads"] == known.num_threads()
-    assert found["open_files"] == pytest.approx(known.num_fds(), abs=2)
+    script = "import sys; kept = bytes(range(256)) * 40000; print(sum(range(10**6)), flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # from now on it waits
+        found, known = used(child.pid), psutil.Process(child.pid)
+        memory, spent = known.memory_full_info(), known.cpu_times()
+        assert found["resident_bytes"] == pytest.approx(memory.rss, rel=0.05)
+        assert found["unique_bytes"] == pytest.approx(memory.uss, rel=0.05)
+        assert found["unique_bytes"] > 10_000_000
+        assert found["cpu_seconds_total"] == pytest.approx(spent.user + spent.system, abs=0.02)
+        assert found["cpu_seconds_total"] > 0
+        assert found["start_time_seconds"] == pytest.approx(known.create_time(), abs=1.5)
+        assert (found["threads"], found["open_files"]) == (1, 3)
 
 
 def test_work_shows_as_processor_time() -> None:

@@ -90,7 +90,8 @@ def test_a_line_that_the_disk_cut_short_does_not_swallow_the_next(file: SharedFi
     write = os.write
     with monkeypatch.context() as patch:
         patch.setattr(shared_file.os, "write", lambda number, data: write(number, data[:4]))
-        file.append(LINE)
+        with pytest.raises(OSError, match="Only 4 of 11 bytes"):
+            file.append(LINE)
     file.append(b"whole\n")
     file.append(b"more\n")
     assert path.read_bytes() == b"0123\nwhole\nmore\n"
