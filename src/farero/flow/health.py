@@ -43,6 +43,12 @@ class HealthCheck:
     def _model(self, model: str, answered: int, broken: str) -> ModelHealth:
         span = self.log.span(model)
         predictions = max(span[2] if span else 0, answered)
+        expected = self.pool.expected(model)
+        if expected is not None and not broken:
+            return ModelHealth(
+                model=model, status="healthy", version=expected.number, loaded=False, engine=None, predictions=predictions,
+                because="Not in memory now; its next request loads it.",
+            )  # fmt: skip
         try:
             loaded = None if broken else self.pool.production(model)
         except NotReady as absent:

@@ -121,7 +121,7 @@ def _add_service(api: FastAPI, app: App, health: Callable[[], Health]) -> None:
 
     @api.get("/health/ready", response_model=b.ProbeOut, responses=UNREADY, tags=["service"], summary="Whether it can predict")
     def ready(request: Request) -> Response:
-        missing = [model.model for model in health().models if not model.loaded]
+        missing = [model.model for model in health().models if model.status == "unhealthy"]
         if missing:
             detail = f"No production version is loaded for {', '.join(missing)}."
             return problem(503, "not-ready", detail, request.state.request_id, retry_after_s=2)

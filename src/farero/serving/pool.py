@@ -71,6 +71,10 @@ class Pool:
             self._used[model] = next(self._turn)
         return self._production.get(model)
 
+    def expected(self, model: str) -> Version | None:
+        """The version in production that its next request loads; None where it is loaded, or there is none."""
+        return self._expected.get(model)
+
     def production(self, model: str) -> Loaded:
         """The version that answers for this model, loaded first where it was only expected.
 

@@ -239,3 +239,13 @@ def test_dropping_an_expected_model_leaves_nothing_to_answer(tmp_path: Path) -> 
     pool.drop("bikes")
     with pytest.raises(NotReady):
         pool.production("bikes")
+
+
+def test_what_is_expected_is_named_until_it_is_loaded(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    pool = Pool(shelf.files)
+    pool.expect("bikes", shelf.version("1.0.0", Constant(3.0)))
+    expected = pool.expected("bikes")
+    assert expected is not None and expected.number == "1.0.0"
+    pool.production("bikes")
+    assert pool.expected("bikes") is None
