@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from farero.serving import usage
 from farero.serving.usage import disk_samples, process_samples, started_ticks
 
 
@@ -47,6 +48,16 @@ def test_a_process_that_ended_uses_nothing_and_has_no_start() -> None:
     assert (process_samples(ended.pid, "p"), started_ticks(ended.pid)) == ([], None)  # it still has its number
     ended.wait()
     assert (process_samples(ended.pid, "p"), started_ticks(ended.pid)) == ([], None)
+
+
+def test_a_process_s_own_memory_is_asked_for_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([1, 2, 3])
+    moments = iter((1000.0, 1059.0, 1061.0, 1120.0, 1122.0))
+    monkeypatch.setattr(usage, "_known", {})
+    monkeypatch.setattr(usage, "_unique", lambda pid: next(sizes))
+    monkeypatch.setattr(usage.time, "monotonic", lambda: next(moments))
+    assert [used(os.getpid())["unique_bytes"] for _ in range(5)] == [1, 1, 2, 2, 3]
+    assert len(usage._known) == 1
 
 
 def test_two_processes_started_at_different_times() -> None:
