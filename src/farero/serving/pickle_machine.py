@@ -18,6 +18,9 @@ import numpy as np
 
 ARRAY: Final = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 _ARRAY_OLD: Final = ("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper")
+RECONSTRUCTOR: Final = ("copyreg", "_reconstructor")
+PLAIN: Final = frozenset(("builtins", name) for name in "object dict list set frozenset tuple str bytes int float complex".split())
+"""Bases that an object of protocol 0 and 1 may be made by."""
 DEEPEST: Final = 8
 _LONGEST_NAME: Final = 300
 

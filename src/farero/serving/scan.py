@@ -16,7 +16,7 @@ from io import BytesIO
 from typing import Any, BinaryIO, Final, cast
 
 from farero.serving.allow_list import AllowList, Use
-from farero.serving.pickle_machine import ARRAY, Machine, Malformed, RawArray, Refused
+from farero.serving.pickle_machine import ARRAY, PLAIN, RECONSTRUCTOR, Machine, Malformed, RawArray, Refused
 
 LARGEST: Final = 4 << 30
 """A model file that is larger than this once it is unpacked is refused [B]."""
@@ -125,10 +125,19 @@ class _Scanner(Machine):
         maker = called.global_
         if maker == ("_codecs", "encode") and args and type(args[0]) is str:  # how protocol 2 writes bytes
             self.saw(args[0].encode("latin-1", "replace"))
-        if maker == ("copyreg", "_reconstructor") and args and isinstance(args[0], _Inert) and args[0].global_:
-            maker = args[0].global_
-            self._use(maker, Use.MADE)
+        if maker == RECONSTRUCTOR:
+            maker = self._reconstructed(args)
         return _Inert(None, maker, args)
+
+    def _reconstructed(self, args: Sequence[Any]) -> tuple[str, str]:
+        """What protocol 0 and 1 make an instance of, by its base's `__new__` and `__init__`."""
+        kind, base = (arg.global_ if isinstance(arg, _Inert) else None for arg in (*args, None, None)[:2])
+        if kind is None or base is None:
+            raise Malformed("an object of no class")
+        if base not in PLAIN:
+            raise Refused(f"it makes an object by {'.'.join(base)}, whose __init__ would run")
+        self._use(kind, Use.MADE)
+        return kind
 
     def _use(self, name: tuple[str, str], use: Use) -> None:
         self._found.names[name] = max(self._found.names.get(name, Use.REFERRED), use)
@@ -175,6 +184,7 @@ class _Scanner(Machine):
                     return
             for name, use in inner.names.items():
                 self._use(name, use)
+            self._found.faults += inner.faults
 
 
 def _cell_bytes(dtype: object) -> int | None:

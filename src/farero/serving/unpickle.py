@@ -6,6 +6,7 @@ of something that the file did not name, a state given to a class or a function,
 
 from __future__ import annotations
 
+import builtins
 import copyreg
 import importlib
 import warnings
@@ -18,11 +19,11 @@ import numpy as np
 
 from farero.serving import allow_list
 from farero.serving.allow_list import AllowList, Use
-from farero.serving.pickle_machine import ARRAY, Machine, Malformed, RawArray, Refused
+from farero.serving.pickle_machine import ARRAY, PLAIN, Machine, Malformed, RawArray, Refused
 from farero.serving.scan import unpacked
 
 
-_PLAIN = (object, dict, list, set, frozenset, tuple, str, bytes, int, float, complex)
+_PLAIN = tuple(getattr(builtins, name) for _, name in PLAIN)
 _reconstructor: Any = vars(copyreg)["_reconstructor"]
 
 
