@@ -121,7 +121,7 @@ def _app(loaded: Loaded, clock: Clock, *, slot: str | None = None, keeps_log: bo
         replay_command=REPLAY_COMMAND,
         farero_version=metadata.version("farero"),
         meters=meters,
-        figures=(lambda: read_all(loaded.root / METERS)) if slot else meters.samples,
+        figures=(lambda use: read_all(loaded.root / METERS, use=use)) if slot else (lambda use: meters.samples()),
         keeps_log=keeps_log,
         on_demand=on_demand or settings.models.load == "demand",
     )

@@ -78,10 +78,12 @@ class Worker:
             self._app.tick()
         except Exception as error:  # one failed turn must not end the loop: the next one goes on from the last stored value
             self._failures += 1
+            self._app.meters.counter("farero_loop_failures_total").add()
             self._last_error = str(error).splitlines()[0] if str(error) else type(error).__name__
             log("error", level="error", error=error, where="a turn of the loop", in_a_row=self._failures)
         else:
             log("worker.tick", level="debug")
+            self._app.meters.counter("farero_loop_turns_total").add()
             self._failures = 0
         finally:
             self._busy = False

@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 
 from farero.app import App
+from farero.serving.meters import Meters
 from farero.worker import Worker
 
 
@@ -20,6 +21,7 @@ class Ticking:
         self.turns = 0
         self.refreshed = threading.Event()
         self.done = threading.Event()
+        self.meters = Meters(None, "test")
 
     def tick(self) -> None:
         self.turns += 1
@@ -42,6 +44,8 @@ def test_a_turn_that_fails_does_not_end_the_loop() -> None:
     heart.start()
     assert app.done.wait(10)
     assert heart.stop()
+    assert app.meters.counter("farero_loop_failures_total").value == 2
+    assert app.meters.counter("farero_loop_turns_total").value >= 1
     assert heart.check().status == "healthy"
 
 

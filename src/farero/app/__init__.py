@@ -73,7 +73,7 @@ class App(Reading):
         replay_command: str,
         farero_version: str,
         meters: Meters,
-        figures: Callable[[], Sequence[Sample]],
+        figures: Callable[[bool], Sequence[Sample]],
         keeps_log: bool,
         on_demand: bool,
     ) -> None:
@@ -96,7 +96,7 @@ class App(Reading):
         self._on_demand = on_demand
         self._started = clock.now()
         self._measuring = Measuring(
-            meters=meters, pool=pool, spool=spool, store=store, root=root, models=tuple(projects), started=self._started,
+            meters=meters, pool=pool, spool=spool, store=store, root=root, models=tuple(projects), started=self._started, version=farero_version,
             caches={model: loop.predict.cache for model, loop in loops.items() if loop.predict.cache is not None},
         )  # fmt: skip
         self._handed_over = self._started
@@ -123,6 +123,7 @@ class App(Reading):
         checked = check_rows(schema, rows, prefix=prefix)
         if checked.faults:
             self._loops[model].predict.refuse(checked.faults, self._clock.now().date())
+            self.meters.counter("farero_refused_total", model=model, reason="schema-mismatch").add()
             log("prediction.refused", level="warning", model=model, rows=len(rows), faults=len(checked.faults), request_id=request_id)
             where = f"{counted(len(checked.faults), 'fault')} in {counted(len(rows), 'row')}"
             raise SchemaMismatch(f"{where}; nothing was predicted.", faults=checked.faults)
@@ -166,7 +167,10 @@ class App(Reading):
         self.meters.counter("farero_predictions_total", model=model, version=answered.version).add()
         self.meters.counter("farero_prediction_rows_total", model=model, version=answered.version).add(rows.count)
         self.meters.counter("farero_careful_requests_total", model=model).add()
-        log("prediction", model=model, version=answered.version, rows=rows.count, endpoint=endpoint, request_id=answered.request_id)
+        log(
+            "prediction", model=model, version=answered.version, rows=rows.count, endpoint=endpoint, request_id=answered.request_id,
+            latency_us=answered.latency_us,
+        )  # fmt: skip
         return predict.spell(answered)
 
     def label(self, model: str, rows: Sequence[LabelRow], *, prefix: str = "labels") -> LabelReceipt:
@@ -174,6 +178,7 @@ class App(Reading):
         self.project(model)
         attempt(self._hand_over)  # a label may come right after its prediction, before the worker has handed that over
         receipt = self._loops[model].label.take(rows, prefix=prefix)
+        self.meters.counter("farero_labels_total", model=model).add(receipt.stored)
         log("label.stored", model=model, rows=len(rows), stored=receipt.stored, duplicates=receipt.duplicates)
         return receipt
 
@@ -272,14 +277,14 @@ class App(Reading):
         uptime_s = (self._clock.now() - self._started).total_seconds()
         # The log does not have the newest rows yet; what every process has answered since the start stands beside it.
         answered = dict.fromkeys(self._projects, 0)
-        for sample in self._figures():
+        for sample in self._figures(False):
             if sample.name == "farero_prediction_rows_total" and sample.labels[0] in answered:
                 answered[sample.labels[0]] += int(sample.value)
         return self._health.assess(version=self._farero_version, uptime_s=uptime_s, answered=answered, broken=self._broken)
 
     def metrics(self) -> list[Sample]:
         """What Prometheus scrapes: the figures of every process of this service."""
-        return list(self._figures())
+        return list(self._figures(True))
 
     def measure(self) -> None:
         """Publish this process's figures; called a few times a second."""

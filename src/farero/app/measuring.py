@@ -35,6 +35,7 @@ class Measuring:
         root: Path,
         models: tuple[str, ...],
         started: datetime,
+        version: str,
     ) -> None:
         self._meters = meters
         self._pool = pool
@@ -44,6 +45,7 @@ class Measuring:
         self._root = root
         self._models = models
         self._started = started
+        self._version = version
         self._shown: dict[tuple[str, ...], Cell] = {}
         self._counted: dict[tuple[str, str], int] = {}
 
@@ -72,6 +74,7 @@ class Measuring:
     def installation(self) -> None:
         """What is the same whichever process asks, so that one of them does, now and then."""
         meters = self._meters
+        meters.gauge("farero_build_info", version=self._version).set(1.0)
         meters.gauge("farero_spool_waiting_bytes").set(self._spool.backlog_bytes())
         oldest = self._spool.oldest_waiting()
         meters.gauge("farero_handover_lag_seconds").set(0.0 if oldest is None else max(0.0, time.time() - oldest))

@@ -31,6 +31,7 @@ class Answered:
     model: str
     version: str
     outputs: Outputs
+    latency_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ class Predict:
                 f"{self.model} did not answer within the time limit; nothing was recorded.",
                 hint="Send fewer rows at a time, or raise timeout_s under [server] in farero.toml.",
             )
+        latency_us = (perf_counter_ns() - begun) // 1000
         self._record(
             Record(
                 model=self.model,
@@ -90,11 +92,11 @@ class Predict:
                 prediction=plain(self.label, outputs),
                 probability=None if outputs.probability is None else outputs.probability.tolist(),
                 keys=self.protector.keys(rows),
-                latency_us=(perf_counter_ns() - begun) // 1000,
+                latency_us=latency_us,
                 times=times,
             )
         )
-        return Answered(request_id=request_id, model=self.model, version=loaded.version.number, outputs=outputs)
+        return Answered(request_id=request_id, model=self.model, version=loaded.version.number, outputs=outputs, latency_us=latency_us)
 
     def lane(self, now: Callable[[], datetime], max_rows: int) -> Lane:
         """The short way for few rows; what it does not answer comes here."""

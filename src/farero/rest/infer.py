@@ -80,6 +80,9 @@ class Infer:
             response = answer_error(error, request_id)
             code = error.code if isinstance(error, FareroError) else "internal-error"
             self._app.meters.counter("farero_errors_total", code=code).add()
+            if isinstance(error, (Overloaded, TookTooLong, BadInput)):
+                named = model if model in self._app.models else ""  # what clients make up must not become a label
+                self._app.meters.counter("farero_refused_total", model=named or "", reason=code).add()
         self._app.meters.counter("farero_requests_total", route=ROUTE, code=str(response.status_code)).add()
         self._seconds.observe(perf_counter() - begun)
         await response(scope, receive, send)
