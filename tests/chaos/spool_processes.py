@@ -1,4 +1,4 @@
-"""The processes that the chaos tests kill: a writer that acknowledges what it recorded, and a committer that hands over.
+"""The processes that the chaos tests kill: writers that acknowledge what they recorded, and a committer that hands over and merges.
 
 They are forked by one process that has imported everything, for a start takes it a hundredth of the time of a new Python.
 """
@@ -13,22 +13,30 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
+from deltalake import DeltaTable
+from deltalake.table import TableOptimizer
 from tests.records import SHAPES, record
 
 from farero.adapters.delta_log import DeltaLog
+from farero.adapters.delta_log import table as delta_table
 from farero.core.prediction import Record
 from farero.core.recorded import Recorded
 from farero.flow.record import hand_over
-from farero.serving.spool import Spool
+from farero.serving.spool import Spool, frame
 
 BATCH = 40
 """Records that a writer writes for each byte on its standard input."""
 
 
-def write(folder: Path, name: str) -> None:
+GROUP = 4
+"""Records that the event loop's writer gives away at once."""
+
+
+def write(folder: Path, name: str, mode: Any) -> None:
     """Record from two threads; a number goes to standard output when its record is acknowledged, and not before."""
-    spool = Spool(folder, name, segment_bytes=16_000)
+    spool = Spool(folder, name, mode=mode, segment_bytes=16_000)
 
     def load(lane: int) -> None:
         number = lane
@@ -46,8 +54,50 @@ def write(folder: Path, name: str) -> None:
         thread.join()
 
 
+def give(folder: Path, name: str, mode: Any, point: str) -> None:
+    """Record as the event loop does: several frames at once, without waiting; what is safe is acknowledged by whoever says so."""
+    spool = Spool(folder, name, mode=mode, segment_bytes=16_000)
+    if point != "never":
+        os.fdatasync = _dying_at(point, os.fdatasync)
+    number = 0
+    while os.read(0, 1):
+        for _ in range(BATCH // GROUP):
+            records = [record(each, rows=1 + each % 4, request_id=f"{name}-{each}") for each in range(number, number + GROUP)]
+            number += GROUP
+            said = "".join(f"{each.request_id}\n" for each in records).encode()
+            spool.commit(b"".join(map(_framed, records)), lambda failure, said=said: os.write(1, said) if failure is None else None)
+    spool.close()
+
+
+def _framed(each: Record) -> bytes:
+    return frame(
+        each.model, each.version, each.request_id, each.endpoint, each.time, each.inputs, each.prediction, each.probability, each.keys,
+        each.latency_us,
+    )  # fmt: skip
+
+
+def _dying_at(point: str, fdatasync: Callable[[int], None]) -> Callable[[int], None]:
+    turns = 0
+
+    def force(fd: int) -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 3 and point == "before the disk has it":
+            die()
+        fdatasync(fd)
+        if turns == 3:
+            die()
+
+    return force
+
+
 def commit(folder: Path, table: Path, point: str) -> None:
     """Hand over once for each byte on standard input. At the point given, the process kills itself."""
+    delta_table.TIERS = ((8 << 20, 2),)  # type: ignore[misc]
+    delta_table.TIDY_EVERY = 1  # type: ignore[misc]
+    delta_table.VACUUM_HOURS = 0  # type: ignore[misc]
+    delta_table.VACUUM_EVERY_S = 0.0  # type: ignore[misc]
+    _die_in_upkeep(point)
 
     class Dying(DeltaLog):
         appends = 0
@@ -63,9 +113,31 @@ def commit(folder: Path, table: Path, point: str) -> None:
 
     if point == "after the first removal":
         Path.unlink = _dying_after(Path.unlink)  # type: ignore[method-assign]
+    log = Dying(table, SHAPES)
     while os.read(0, 1):
-        hand_over(folder, Dying(table, SHAPES))
+        hand_over(folder, log)
         os.write(1, b"done\n")
+
+
+def _die_in_upkeep(point: str) -> None:
+    """Points within a merge: before and after the disk has it, and around the removal of what was merged."""
+    table = delta_table.Table
+    vacuum, checkpoint = table._vacuum, table._checkpoint
+    if point == "before the disk has a merge":
+        optimize = DeltaTable.optimize.fget  # type: ignore[attr-defined]
+
+        class Dying(TableOptimizer):
+            def compact(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
+                optimize(self.table).compact(*args, **kwargs)
+                die()
+
+        DeltaTable.optimize = property(Dying)  # type: ignore[assignment]
+    if point == "before merged files are removed":
+        table._vacuum = lambda self, handle: die()  # type: ignore[method-assign]
+    if point == "after merged files are removed":
+        table._vacuum = lambda self, handle: (vacuum(self, handle), die())[0]  # type: ignore[method-assign]
+    if point == "after a checkpoint":
+        table._checkpoint = lambda self, handle: (checkpoint(self, handle), die())[0]  # type: ignore[method-assign]
 
 
 def die() -> None:
@@ -118,7 +190,9 @@ def nurse(requests: socket.socket) -> None:
 def work(role: str, arguments: list[str]) -> None:
     """What the forked process does."""
     if role == "write":
-        write(Path(arguments[0]), arguments[1])
+        write(Path(arguments[0]), arguments[1], arguments[2])
+    elif role == "give":
+        give(Path(arguments[0]), arguments[1], arguments[2], arguments[3])
     else:
         commit(Path(arguments[0]), Path(arguments[1]), arguments[2])
 

@@ -44,7 +44,7 @@ from tests.records import SHAPES, record
 
 folder = Path(sys.argv[1])
 KIND
-spool, log = Spool(folder / "spool", "w"), DeltaLog(folder / "log", SHAPES)
+spool, log = Spool(folder / "spool", "w", mode=sys.argv[2]), DeltaLog(folder / "log", SHAPES)
 acknowledged, refused, unreadable = [], [], []
 
 def write(numbers):
@@ -81,10 +81,14 @@ print(json.dumps({name: globals()[name] for name in names}))
 """
 
 
-def run(folder: Path, kind: str, *before: str) -> dict[str, list[int]]:
+def run(folder: Path, kind: str, mode: str, *before: str) -> dict[str, list[int]]:
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
     done = subprocess.run(
-        [*before, sys.executable, "-c", STORY.replace("KIND", kind), str(folder)], env=env, capture_output=True, text=True, check=False
+        [*before, sys.executable, "-c", STORY.replace("KIND", kind), str(folder), mode],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     story: dict[str, list[int]] = json.loads(done.stdout)
@@ -105,12 +109,14 @@ def check(story: dict[str, list[int]]) -> None:
 
 
 @pytest.mark.row("L1")
-def test_where_files_may_not_grow_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
-    check(run(tmp_path, LIMITED_FILES))
+@pytest.mark.parametrize("mode", ["write", "fsync"])
+def test_where_files_may_not_grow_nothing_acknowledged_is_lost(tmp_path: Path, mode: str) -> None:
+    check(run(tmp_path, LIMITED_FILES, mode))
 
 
 @pytest.mark.row("L1")
-def test_on_a_full_disk_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["write", "fsync"])
+def test_on_a_full_disk_nothing_acknowledged_is_lost(tmp_path: Path, mode: str) -> None:
     mount = 'mount -t tmpfs -o size=512k tmpfs "$0" && exec "$@"'
     mounting = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(tmp_path)]
     try:
@@ -119,4 +125,4 @@ def test_on_a_full_disk_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
         pytest.skip("there is no `unshare` on this machine, so no small disk can be made")
     if tried.returncode != 0:
         pytest.skip(f"this machine lets nobody mount a small disk: {tried.stderr.decode().strip()}")
-    check(run(tmp_path, SMALL_DISK, *mounting))
+    check(run(tmp_path, SMALL_DISK, mode, *mounting))

@@ -406,3 +406,19 @@ def test_a_spool_that_was_closed_takes_what_still_comes(tmp_path: Path) -> None:
         spool.write(record(number))
         spool.close()
     assert kept(tmp_path) == of(1, 2)
+
+
+def test_a_file_that_can_be_neither_forced_nor_cut_back_is_left_for_good(tmp_path: Path) -> None:
+    """A pipe in the segment's place: the kernel takes the bytes, and refuses the rest for real."""
+    spool = Spool(tmp_path, "w", mode="fsync")
+    spool.write(record(0))
+    reading, writing = os.pipe()
+    assert spool._fd is not None
+    os.dup2(writing, spool._fd)
+    with pytest.raises(LogUnavailable, match="Invalid argument"):
+        spool.write(record(1))
+    spool.write(record(2))
+    spool.close()
+    os.close(reading)
+    os.close(writing)
+    assert [numbers(path) for path in segments(tmp_path)] == [[0], [2]]
