@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, Protocol
@@ -15,8 +15,9 @@ from farero.core.matrix import to_columns
 from farero.core.prediction import Outputs
 from farero.core.schema import Columns, Schema
 from farero.errors import PredictFailed
-from farero.serving import probes
+from farero.serving import nodes, probes
 from farero.serving.answers import Quick
+from farero.serving.compile.ensemble import Ensemble
 from farero.serving.sample import Sample, answers_of
 
 TOLERANCE: Final = 1e-6
@@ -39,14 +40,16 @@ class Predicts(Protocol):
 
 
 class Compiled(Predicts, Protocol):
-    """What a compiled engine must offer to be compared. A row that it leaves to the original is answered with NaN.
-
-    One that decides at thresholds has a method `thresholds`, which gives them by the position of their feature.
-    """
+    """What a compiled engine must offer to be compared. A row that it leaves to the original is answered with NaN."""
 
     @property
     def detail(self) -> str:
         """Which kernel answers."""
+        ...
+
+    @property
+    def read(self) -> object:
+        """What was read from the model: an `Ensemble` where it has trees."""
         ...
 
     @property
@@ -83,7 +86,7 @@ def check(
     """Ask both about the same rows until one answer differs, or none does.
 
     The rows: those stored with the version, drawn ones of every kind that the schema allows, the ends of what it allows, gaps and new
-    levels, and values at every threshold with their neighbours. Then in small batches, and on the short way.
+    levels, ways to the nodes of the trees, and values at their thresholds. Then in small batches, and on the short way.
     """
     with np.errstate(all="ignore"):  # the ends of what is allowed overflow on purpose
         return _check(original, compiled, schema, label, sample, time_s)
@@ -174,10 +177,11 @@ def _blocks(compiled: Compiled, schema: Schema, sample: Sample | None) -> Iterat
     rows = probes.gaps(schema, base, random)
     if len(rows):
         yield "rows with gaps", rows, 0
-    thresholds: Callable[[], Mapping[int, NDArray[np.float64]]] = getattr(compiled, "thresholds", dict)
-    rows = probes.at_thresholds(schema, base, thresholds(), random)
-    for start in range(0, len(rows), CHUNK):
-        yield "rows at thresholds", rows[start : start + CHUNK], len(rows)
+    if isinstance(compiled.read, Ensemble):
+        near = probes.at_thresholds(schema, base, nodes.thresholds(compiled.read), random)
+        rows = np.concatenate([nodes.at_nodes(schema, base, compiled.read, random), near])
+        for start in range(0, len(rows), CHUNK):
+            yield "rows at thresholds", rows[start : start + CHUNK], len(rows)
 
 
 def _few(schema: Schema, sample: Sample | None) -> NDArray[np.float64]:

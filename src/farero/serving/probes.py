@@ -118,7 +118,7 @@ def around(field: Field, thresholds: Matrix) -> Matrix:
     if field.kind == "date":  # whole microseconds
         found = np.concatenate([np.floor(found), np.ceil(found), np.floor(found) - 1, np.ceil(found) + 1])
     found = np.unique(found[np.isfinite(found)])
-    return found[_allowed(field, found)]
+    return found[allowed(field, found)]
 
 
 def _values(field: Field, rows: int, random: np.random.Generator, known: Matrix | None) -> Matrix:
@@ -131,7 +131,7 @@ def _values(field: Field, rows: int, random: np.random.Generator, known: Matrix 
     if field.kind == "date":
         return np.floor(values)
     whole = random.random(rows) < 0.25  # counts and codes are often whole, and then equal to a threshold
-    return np.where(whole & _allowed(field, np.round(values)), np.round(values), values)
+    return np.where(whole & allowed(field, np.round(values)), np.round(values), values)
 
 
 def _range(field: Field, known: Matrix | None) -> tuple[float, float]:
@@ -166,10 +166,10 @@ def _ends(field: Field) -> list[float]:
     limits = [limit for limit in (field.min, field.max) if limit is not None]
     inside = [float(np.nextafter(limit, 0.0 if limit else 1.0)) for limit in limits]
     values = np.array([*limits, *inside, *_SPECIALS])
-    return [float(value) for value in values[_allowed(field, values)]]
+    return [float(value) for value in values[allowed(field, values)]]
 
 
-def _allowed(field: Field, values: Matrix) -> NDArray[np.bool_]:
+def allowed(field: Field, values: Matrix) -> NDArray[np.bool_]:
     allowed = np.isfinite(values)
     if field.min is not None:
         allowed &= values >= field.min
