@@ -52,17 +52,17 @@ def _boosted(model: Any, seen: Seen) -> Ensemble:
         if type(model.init_).__name__ not in ("DummyClassifier", "DummyRegressor") or model.init is not None:
             raise NotCompiled(f"{type(model).__name__} that starts from another model is not compiled.")
         start = np.asarray(model._raw_predict_init(constant), dtype=np.float64).reshape(-1)
-    trees = [
-        _read(one.tree_, model.learning_rate * one.tree_.value[:, 0, :], output)
-        for stage in model.estimators_
-        for output, one in enumerate(stage)
-    ]
     classifies = hasattr(model, "classes_")
     if classifies and model.loss not in ("log_loss", "exponential"):
         raise NotCompiled(f"Gradient boosting with the loss {model.loss} is not compiled.")
-    if classifies and model.loss == "exponential":
-        # Its chance is the logistic of twice the score.
-        raise NotCompiled("Gradient boosting with the exponential loss is not compiled.")
+    # With the exponential loss, the chance is the logistic of twice the score; doubling rounds nothing.
+    twice = 2.0 if classifies and model.loss == "exponential" else 1.0
+    trees = [
+        _read(one.tree_, model.learning_rate * one.tree_.value[:, 0, :] * twice, output)
+        for stage in model.estimators_
+        for output, one in enumerate(stage)
+    ]
+    start = start * twice
     link = (SIGMOID if width == 1 else SOFTMAX) if classifies else IDENTITY
     start = np.concatenate([start, [0.0]]) if link == SIGMOID else start
     what = f"{type(model).__name__} of {len(trees)} trees"

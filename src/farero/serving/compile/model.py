@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -15,13 +16,18 @@ from farero.serving.answers import EngineKind, Quick, class_order, outputs, widt
 from farero.serving.compile.columns import Seen, whole_frame
 from farero.serving.compile.ensemble import Ensemble, Packed
 from farero.serving.compile.forests import FORESTS
+from farero.serving.compile.hist import HIST
+from farero.serving.compile.lightgbm_text import LIGHTGBM
 from farero.serving.compile.linear import LINEAR, Linear, PackedLinear
 from farero.serving.compile.links import SIGMOID
 from farero.serving.compile.refused import NotCompiled
 from farero.serving.compile.steps import check_names, name_of, transformed
+from farero.serving.compile.xgboost_json import XGBOOST
 
 CAPACITY: Final = 1024
 """Rows that the short way takes at once."""
+
+_READERS: Final[Mapping[str, Callable[[Any, Seen], Ensemble | Linear]]] = {**FORESTS, **HIST, **LINEAR, **LIGHTGBM, **XGBOOST}
 
 
 def compile_model(model: object, label: LabelSpec, schema: Schema) -> Compiled:
@@ -44,7 +50,7 @@ def compile_model(model: object, label: LabelSpec, schema: Schema) -> Compiled:
 
 
 def _read(estimator: Any, seen: Seen) -> Ensemble | Linear:
-    reader = FORESTS.get(name_of(estimator)) or LINEAR.get(name_of(estimator))
+    reader = _READERS.get(name_of(estimator))
     if reader is None:
         raise NotCompiled(f"{type(estimator).__name__} is not among the models that are compiled.")
     check_names(estimator, seen)
@@ -80,7 +86,9 @@ class Compiled:
 
     kind: EngineKind = "compiled"
 
-    def __init__(self, packed: Packed | PackedLinear, detail: str, label: LabelSpec, schema: Schema, wide: int, read: Ensemble | Linear) -> None:
+    def __init__(
+        self, packed: Packed | PackedLinear, detail: str, label: LabelSpec, schema: Schema, wide: int, read: Ensemble | Linear
+    ) -> None:
         self.read: Ensemble | Linear | None = read
         self.detail = detail
         self._packed = packed

@@ -24,7 +24,7 @@ place of the bits, one for each code from -2 on, set where the code goes right."
 
 STATE: Final = (
     "small features columns total instructions instruction_count tables table_count nodes node_count leaves leaf_count roots outputs trees "
-    "leaf_width bits bit_count start link divisor shares places wide single gaps_refused block"
+    "leaf_width bits bit_count start link divisor shares places wide single gaps_refused block float32"
 ).split()
 """The words of the state, in their order. Names of arrays stand for their addresses."""
 
@@ -168,7 +168,7 @@ _small_walk, _gap_walk, _large_walk = _walker(_small_step), _walker(_gap_step), 
 
 def run(state: int, rows: int, answers: int, scratch: int, count: int) -> None:
     """The kernel; see `memory.SIGNATURE`. `scratch` has room for `block` rows: their columns, as float64 and as float32, and scores."""
-    s = carray(at(state), (27,), np.int64)
+    s = carray(at(state), (28,), np.int64)
     small, features, total, stride, block, wide = s[0], s[1], s[3], s[21], s[26], s[23]
     instructions = carray(at(s[4]), (s[5],), INSTRUCTION)
     tables = carray(at(s[6]), (s[7],), np.float64)
@@ -194,6 +194,8 @@ def run(state: int, rows: int, answers: int, scratch: int, count: int) -> None:
         for at_ in range(n * total):
             value = np.float32(columns[at_])
             singles[at_] = value
+            if s[27] and not np.isinf(value):
+                columns[at_] = value
             gaps = gaps or value != value
         if small:
             nodes = carray(at(s[8]), (s[9],), SMALL)
@@ -209,9 +211,12 @@ def run(state: int, rows: int, answers: int, scratch: int, count: int) -> None:
             for k in range(total):
                 value = columns[r * total + k]
                 fine = fine and not (np.isinf(value) or (s[25] and (value != value)))
-                if small:
+                if s[27]:
                     fine = fine and not np.isinf(singles[r * total + k])
             fine = link(s[19], scores, r * stride, stride, divisor) and fine
+            if s[24]:
+                for k in range(r * stride, r * stride + stride):
+                    scores[k] = np.float32(scores[k])
             hand_over(fine, scores, r * stride, stride, places, out, r * wide, wide)
 
 
