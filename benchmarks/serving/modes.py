@@ -6,6 +6,7 @@ import os
 import statistics
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from serving import load
 from serving.contenders import CONTENDERS
@@ -19,25 +20,25 @@ HALF = 0.5
 
 
 def records(bench: Bench, model: str) -> Table:
-    """Throughput with no record, with one `write` before the answer, and with `fsync` before the answer."""
+    """Throughput with no record, with one `write` before the answer, and with `fsync` before the answer.
+
+    All three servers are up and take turns, so that what is compared is seconds apart; one that waits costs next to nothing.
+    """
     modes = {"not recorded": ("unrecorded", "write"), "write": ("farero", "write"), "fsync": ("farero", "fsync")}
     found: dict[tuple[str, int], list[Figure]] = {}
     folder = bench.model("farero", model)
-    for _ in range(bench.rounds):
-        for mode, (name, record) in modes.items():
-            with bench.running(name, folder, record=record) as server:
-                for connections in CONNECTIONS:
-                    figure = bench.measure(server, name, folder, 1, connections=connections)
+    with ExitStack() as stack:
+        servers = {mode: stack.enter_context(bench.running(name, folder, record=record)) for mode, (name, record) in modes.items()}
+        for turn in range(bench.rounds):
+            for connections in CONNECTIONS:
+                for mode in (*modes, *modes)[turn % len(modes) :][: len(modes)]:
+                    figure = bench.measure(servers[mode], modes[mode][0], folder, 1, connections=connections)
                     found.setdefault((mode, connections), []).append(figure)
                     _say(f"record: {mode}", connections, figure)
     rate = {key: statistics.median(figure.rate for figure in figures) for key, figures in found.items()}
-    rows = [
-        [
-            mode,
-            *(f"{count(rate[mode, c])} ({rate[mode, c] / rate['not recorded', c]:.2f})" for c in CONNECTIONS),
-        ]
-        for mode in modes
-    ]
+    cpu = {key: statistics.median(_spent_us(figure) for figure in figures) for key, figures in found.items()}
+    rows = [[mode, *(f"{count(rate[mode, c])} ({rate[mode, c] / rate['not recorded', c]:.2f})" for c in CONNECTIONS)] for mode in modes]
+    rows += [[f"{mode}, CPU µs of the worker", *(f"{cpu[mode, c]:.1f}" for c in CONNECTIONS)] for mode in modes]
     return Table(
         title=f"What the record costs ({model}, one row a request)",
         header=["requests/s (share of not recorded)", *(f"{c} connections" for c in CONNECTIONS)],
@@ -56,25 +57,26 @@ def workers(bench: Bench, model: str) -> Table:
     two = ",".join(map(str, every[:2]))
     settings = {1: (str(SERVER_CORE), str(LOAD_CORE)), 2: (two, ",".join(map(str, every[2:])) or two)}
     found: dict[int, list[Figure]] = {}
-    for _ in range(bench.rounds):
-        for number, (cores, generator) in settings.items():
-            with bench.running("farero", folder, workers=number, cores=cores) as server:
-                figure = bench.measure(server, "farero", folder, 1, connections=64, cores=generator)
+    with ExitStack() as stack:
+        servers = {n: stack.enter_context(bench.running("farero", folder, workers=n, cores=cores)) for n, (cores, _) in settings.items()}
+        for _ in range(bench.rounds):
+            for number, (_, generator) in settings.items():
+                figure = bench.measure(servers[number], "farero", folder, 1, connections=64, cores=generator)
                 found.setdefault(number, []).append(figure)
                 _say(f"{number} workers", 64, figure)
     rate = {number: statistics.median(figure.rate for figure in figures) for number, figures in found.items()}
-    spent = {
-        number: statistics.median(figure.requests / max(figure.answering_cpu_s or figure.cpu_s, 0.01) for figure in figures)
-        for number, figures in found.items()
-    }
-    rows = [[str(n), count(rate[n]), times(rate[n] / rate[1]), count(spent[n]), f"{spent[n] / spent[1]:.2f}"] for n in settings]
+    spent = {number: statistics.median(_spent_us(figure) for figure in figures) for number, figures in found.items()}
+    rows = [
+        [str(n), count(rate[n]), times(rate[n] / rate[1]), f"{spent[n]:.1f}", count(n * 1e6 / spent[n]), times(n * spent[1] / spent[n])]
+        for n in settings
+    ]
     return Table(
         title=f"A second worker ({model}, one row a request, 64 connections)",
-        header=["workers", "requests/s", "of one", "requests/CPU s of the workers", "of one"],
+        header=["workers", "requests/s here", "of one", "CPU µs of the workers", "requests/s by CPU time", "of one"],
         rows=rows,
         notes=[
             f"{len(every)} cores. Where there are only two, the load generator and Farero's other processes take their share of the second "
-            "core: what two workers would reach with cores of their own is twice the requests of one times the last column.",
+            "core. By CPU time: what the workers would answer if each had a core for itself.",
         ],
     )
 
@@ -101,7 +103,7 @@ def half_load(bench: Bench, names: Sequence[str], models: Sequence[str]) -> Tabl
                 )
     return Table(
         title="Latency at half load (one row a request)",
-        header=["", "requests/s", "p50", "p99", "p99 of p50", "failed"],
+        header=["", "requests/s", "p50", "p99", "p99 of p50", "unanswered"],
         rows=rows,
         notes=[
             "Requests leave at random distances at half the rate that was measured just before (benchmarks/serving/paced.py), over 64 "
@@ -131,6 +133,11 @@ def memories(bench: Bench, models: Sequence[str]) -> Table:
         rows=rows,
         notes=["From /proc/PID/smaps_rollup after some seconds of load. Each further worker: half of what two more add to all processes."],
     )
+
+
+def _spent_us(figure: Figure) -> float:
+    """CPU time of the processes that answer, per request [µs]."""
+    return 1e6 * (figure.answering_cpu_s or figure.cpu_s) / max(figure.requests, 1)
 
 
 def _say(what: str, connections: int, figure: Figure) -> None:

@@ -112,7 +112,7 @@ class Bench:
         work.mkdir(parents=True, exist_ok=True)
         port = free_port()
         own = contender.venv is None
-        root = fresh(work, model, record) if own else work
+        root = fresh(work, model, record, port) if own else work
         begun = contender.start(python_of(self.venvs, contender.venv), model, work, port)
         if own:
             begun = _at(begun, root, work / "project", workers)
@@ -135,16 +135,17 @@ class Bench:
     def _split(self, server: Server, root: Path, cores: str) -> None:
         """Let only those processes that answer requests stay on the server's core; the others keep the load generator company."""
         server.answering = farero_project.workers(server, root)
-        self.split = bool(server.answering)
+        if "up" in server.process.args:
+            self.split = bool(server.answering)
         if server.answering:
             pin(server.pids(), {LOAD_CORE})
             pin(server.answering, {int(core) for core in cores.split(",")})
 
 
-def fresh(work: Path, model: Path, record: str) -> Path:
-    """A copy of the project as it was after its version went into production."""
+def fresh(work: Path, model: Path, record: str, port: int) -> Path:
+    """A copy of the project as it was after its version went into production; one a server, for several may run."""
     made = farero_project.make(work / "project", model)
-    root = work / "running"
+    root = work / f"running-{port}"
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(made, root)
     farero_project.toml(root, record)
@@ -179,8 +180,9 @@ def _one(bench: Bench, name: str, model: Path, rows: Sequence[int], *, first: bo
             figure = bench.measure(server, name, model, count)
             bench.figures.setdefault((model.name, count, name), []).append(figure)
             failed = f", {figure.failed} FAILED" if figure.failed else ""
+            apart = f" ({1e6 * figure.answering_cpu_s / figure.requests:,.1f} where it is answered)" if server.answering else ""
             print(
-                f"{name:18} {model.name:9} {count:4} rows  {figure.rate:10,.1f}/s  {figure.cpu_us:9,.1f} µs CPU  "
+                f"{name:18} {model.name:9} {count:4} rows  {figure.rate:10,.1f}/s  {figure.cpu_us:9,.1f} µs CPU{apart}  "
                 f"p50 {figure.p50_ms:8.2f} ms  p99 {figure.p99_ms:8.2f} ms{failed}",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
