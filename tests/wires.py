@@ -24,8 +24,6 @@ from farero.server.wire import Heads, Wire, wired
 from farero.serving.lane import Scored
 from farero.serving.meters import Meters
 
-KEEP_ALIVE_S = 0.05
-
 
 class Doubling:
     """A lane for bodies like `{"x": 2}`; any other body is left to the careful way."""
@@ -158,7 +156,7 @@ async def careful(scope: Scope, receive: Receive, send: Send) -> None:
 class Rig:
     """A process's shared parts, and as many connections as a test opens. To be made within an event loop."""
 
-    def __init__(self, *, record: Any = "write", models: tuple[str, ...] = ("lines",)) -> None:
+    def __init__(self, *, record: Any = "write", models: tuple[str, ...] = ("lines",), keep_alive_s: float = 60.0) -> None:
         self.log = Log()
         self.meters = Meters(None, "test")
         label = LabelSpec(name="y", kind="number", arrives_within=timedelta(hours=1))
@@ -174,7 +172,7 @@ class Rig:
         self.heads = Heads(routes(cast(App, app), 100))
         self._make = wired(self.turn, self.heads)
         self._config = uvicorn.Config(careful, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False)
-        self._config.timeout_keep_alive = cast(int, KEEP_ALIVE_S)
+        self._config.timeout_keep_alive = cast(int, keep_alive_s)
 
     def connect(self) -> tuple[Wire, Transport]:
         wire = self._make(config=self._config, server_state=self.state, app_state={}, _loop=asyncio.get_running_loop())

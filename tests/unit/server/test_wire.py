@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.wires import KEEP_ALIVE_S, Answer, Reader, Rig, on_a_loop, post, turns, unrecorded
+from tests.wires import Answer, Reader, Rig, on_a_loop, post, turns, unrecorded
 
 from farero.server.wire import MOST_LATER, REMEMBERED, Heads
 
@@ -303,15 +303,15 @@ def test_a_connection_lost_while_its_answer_is_held_is_harmless() -> None:
 
 def test_an_earlier_requests_timer_does_not_close_a_connection_that_is_busy_on_the_hot_lane() -> None:
     async def scenario() -> None:
-        rig = Rig()
+        rig = Rig(keep_alive_s=0.05)
         wire, transport = rig.connect()
         wire.data_received(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")
         await turns()
         wire.data_received(post(1))
-        await asyncio.sleep(2 * KEEP_ALIVE_S)
+        await asyncio.sleep(0.15)
         assert not transport.closed
         wire.data_received(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")
-        await asyncio.sleep(2 * KEEP_ALIVE_S)
+        await asyncio.sleep(0.15)
         assert transport.closed, "uvicorn's own timer still ends what fell silent after one of its requests"
 
     on_a_loop(scenario)
