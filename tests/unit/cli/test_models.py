@@ -19,6 +19,13 @@ def test_a_promotion_and_a_rollback_move_production_and_are_in_the_history(termi
     assert (shown["version"]["state"], shown["files"], shown["moves"][-1]["because"]) == ("production", "verified", "worse")
 
 
+@pytest.mark.row("M5")
+def test_a_version_is_shown_with_the_engine_that_would_answer_and_why(terminal: Terminal) -> None:
+    shown = terminal.json("versions", "show", "1.1.0")
+    assert (shown["engine"], shown["engine_detail"]) == ("original", "Line is not among the models that are compiled.")
+    assert "original: Line is not among the models" in " ".join(terminal.run("versions", "show", "1.1.0").stdout.split())
+
+
 @pytest.mark.parametrize(
     ("words", "code", "error"),
     [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.benches import Installation, day
 
@@ -48,6 +50,25 @@ def test_a_grave_incident_degrades_its_model(here: Installation) -> None:
     here.loop.alert.update(day(0), "1.0.0", [found])
     health = assess(here)
     assert (health.status, health.models[0].because) == ("degraded", "PERFORMANCE_DEGRADATION: mae is 9")
+
+
+@pytest.mark.row("S3")
+def test_which_engine_answers_is_told_with_the_reason(here: Installation) -> None:
+    (model,) = assess(here).models
+    assert (model.engine, model.engine_detail) == ("original", "Line is not among the models that are compiled.")
+
+
+@pytest.mark.row("S3")
+def test_a_model_that_answers_otherwise_than_when_it_was_trained_is_degraded_and_says_why(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = here.loop.predict.pool
+    moved = replace(pool.production("points"), moved="the model answers differently from when it was trained, with numpy 9")
+    monkeypatch.setattr(pool, "production", lambda model: moved)
+    assert (assess(here).status, assess(here).models[0].because) == ("degraded", moved.moved)
+    found = Finding(kind="PERFORMANCE_DEGRADATION", subject="mae", severity="high", value=9.0, limit=1.0, because="mae is 9")
+    here.loop.alert.update(day(0), "1.0.0", [found])
+    assert assess(here).models[0].because == f"PERFORMANCE_DEGRADATION: mae is 9; {moved.moved}"
 
 
 def test_the_last_turn_is_shown(here: Installation) -> None:

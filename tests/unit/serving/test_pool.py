@@ -1,21 +1,28 @@
 from __future__ import annotations
 
+import logging
 import pickle
+import re
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from farero.adapters.memory_models import MemoryModels
 from farero.core.label import LabelSpec
-from farero.core.schema import Field, Schema
+from farero.core.schema import Columns, Field, Schema
 from farero.core.version import Version
 from farero.errors import Corrupt, NotReady, PredictFailed
+from farero.serving import checked
+from farero.serving.compile import Compiled, compile_model
 from farero.serving.layout import write_contract
 from farero.serving.pool import Pool
+from farero.serving.sample import write_sample
 
 SCHEMA = Schema(fields=(Field(name="tenure", kind="number"),))
 LABEL = LabelSpec(name="cnt", kind="number", arrives_within=timedelta(days=1))
@@ -48,12 +55,22 @@ class Shelf:
         self.files = MemoryModels()
         self._folder = folder
 
-    def version(self, number: str, model: object, *, reference: bytes | None = None, contract: bool = True) -> Version:
+    def version(
+        self,
+        number: str,
+        model: object,
+        *,
+        reference: bytes | None = None,
+        contract: bool = True,
+        answers: tuple[Columns, list[float]] | None = None,
+    ) -> Version:
         folder = self._folder / number
         folder.mkdir()
         (folder / "model.pkl").write_bytes(pickle.dumps(model))
         if reference is not None:
             (folder / "reference.bin").write_bytes(reference)
+        if answers is not None:
+            write_sample(folder, SCHEMA, answers[0], np.array(answers[1]).reshape(-1, 1))
         if contract:
             write_contract(folder, SCHEMA, LABEL)
         return Version(
@@ -249,3 +266,87 @@ def test_what_is_expected_is_named_until_it_is_loaded(tmp_path: Path) -> None:
     assert expected is not None and expected.number == "1.0.0"
     pool.production("bikes")
     assert pool.expected("bikes") is None
+
+
+class Straight(LinearRegression):  # type: ignore[misc]
+    """A model of a class that is not compiled, however much it is like one that is."""
+
+
+def _line(kind: type[LinearRegression] = LinearRegression) -> LinearRegression:
+    return kind().fit(pd.DataFrame({"tenure": [0.0, 1.0, 2.0]}), [1.0, 3.0, 5.0])
+
+
+def _events(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, dict[str, object]]]:
+    found = ((record.getMessage(), record.levelname, getattr(record, "farero_fields", {})) for record in caplog.records)
+    return [event for event in found if event[0].startswith("engine.")]
+
+
+@pytest.mark.row("R1")
+def test_a_compiled_engine_that_equals_the_original_serves_and_the_comparison_is_logged(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("farero"), "propagate", True)
+    with caplog.at_level(logging.INFO, logger="farero"):
+        loaded = Pool(shelf.files).swap("bikes", shelf.version("1.0.0", _line()))
+    assert loaded.engine.kind == "compiled"
+    assert "equals the original on" in loaded.engine.detail
+    ((event, level, fields),) = _events(caplog)
+    assert (event, level, fields["passed"], fields["flips"], fields["version"]) == ("engine.checked", "INFO", True, 0, "1.0.0")
+    assert int(str(fields["rows"])) > 1000
+
+
+@pytest.mark.row("R1")
+def test_a_compiled_engine_that_differs_is_never_served_and_never_goes_by_in_silence(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_another(model: object, label: LabelSpec, schema: Schema) -> Compiled:
+        return compile_model(LinearRegression().fit(pd.DataFrame({"tenure": [0.0, 1.0]}), [1.0, 3.1]), label, schema)
+
+    monkeypatch.setattr(checked, "compile_model", of_another)
+    monkeypatch.setattr(logging.getLogger("farero"), "propagate", True)
+    with caplog.at_level(logging.INFO, logger="farero"):
+        loaded = Pool(shelf.files).swap("bikes", shelf.version("1.0.0", _line()))
+    assert loaded.engine.kind == "original"
+    assert "the compiled engine was refused: it differs by" in loaded.engine.detail
+    (_, (event, level, fields)) = _events(caplog)
+    assert (event, level) == ("engine.refused", "WARNING")
+    assert str(fields["because"]) in loaded.engine.detail
+
+
+def test_a_model_that_is_not_compiled_says_so_and_is_no_refusal(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("farero"), "propagate", True)
+    with caplog.at_level(logging.INFO, logger="farero"):
+        loaded = Pool(shelf.files).swap("bikes", shelf.version("1.0.0", _line(Straight)))
+    assert loaded.engine.kind == "original"
+    assert loaded.engine.detail == "Straight is not among the models that are compiled."
+    assert _events(caplog) == []
+
+
+def test_a_version_that_is_only_judged_is_not_compiled_and_is_when_it_is_to_serve(shelf: Shelf) -> None:
+    pool = Pool(shelf.files)
+    version = shelf.version("1.0.0", _line())
+    judged = pool.get(version, gate=False)
+    assert (judged.engine.kind, judged.engine.detail) == ("original", "")
+    assert pool.get(version, gate=False).engine is judged.engine
+    serving = pool.swap("bikes", version).engine
+    assert serving.kind == "compiled"
+    assert pool.get(version, gate=False).engine is serving
+
+
+@pytest.mark.row("M11")
+def test_a_model_that_answers_otherwise_than_when_it_was_trained_serves_and_says_so_with_the_libraries_that_changed(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("farero"), "propagate", True)
+    sample = {"tenure": np.array([1.0, 2.0])}
+    version = replace(shelf.version("1.0.0", _line(), answers=(sample, [3.0, 5.5])), environment={"scikit-learn": "0.9"})
+    with caplog.at_level(logging.INFO, logger="farero"):
+        loaded = Pool(shelf.files).swap("bikes", version)
+    assert loaded.engine.kind == "compiled"
+    assert re.fullmatch(r"the model answers differently.*scikit-learn \S+ instead of 0\.9: worst difference 0\.091", loaded.moved)
+    event, level, fields = _events(caplog)[-1]
+    assert (event, level, fields["because"]) == ("engine.moved", "WARNING", loaded.moved)
+    same = replace(shelf.version("1.1.0", _line(), answers=(sample, [3.0, 5.0])), environment={"scikit-learn": "0.9"})
+    assert Pool(shelf.files).swap("bikes", same).moved == ""
