@@ -42,7 +42,8 @@ def main() -> None:
     tables: list[Table] = []
     if "peers" in wanted.parts:
         run(bench, wanted.only, wanted.models, wanted.rows)
-        tables += [compared(bench, model, rows) for model in wanted.models for rows in wanted.rows]
+        every = [compared(bench, model, rows) for model in wanted.models for rows in wanted.rows]
+        tables += [table for table in every if table.rows]
     first = wanted.models[-1]
     if "record" in wanted.parts:
         tables.append(modes.records(bench, first))
@@ -59,8 +60,7 @@ def main() -> None:
         print("\n" + report.text(table))
     print(f"{heading}\n" + "\n".join(notes))
     if wanted.markdown:
-        listed = "\n".join(f"- {note}" for note in [heading, *notes])
-        wanted.markdown.write_text("\n".join([*map(report.markdown, tables), "### How it was measured", "", listed, ""]))
+        report.put_into(wanted.markdown, tables, [heading, *notes])
     if wanted.json:
         figures = [
             {"model": model, "rows": rows, "contender": name, "rounds": [asdict(figure) | {"rate": figure.rate} for figure in found]}
@@ -76,6 +76,8 @@ def main() -> None:
         wanted.json.write_text(json.dumps(whole, indent=1))
     if not all(map(holds, bench.kept.values())):
         sys.exit("the log does not hold what was acknowledged")
+    if "farero" in bench.left_out:
+        sys.exit(f"Farero was not measured to the end: {bench.left_out['farero']}")
     if bench.failed:
         sys.exit(f"{bench.failed} requests were not answered with 200")
 
@@ -98,7 +100,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--venvs", type=Path, default=CACHE / "venvs", help="where the peers' environments are or will be")
     parser.add_argument("--work", type=Path, default=CACHE / "work", help="where models and projects are made")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single figure")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables for a document")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables for a document, or into one, between its marks")
     wanted = parser.parse_args()
     for given, known in ((wanted.only, CONTENDERS), (wanted.models, ("forest", "logistic")), (wanted.parts, PARTS)):
         if unknown := sorted(set(given) - set(known)):
@@ -122,6 +124,7 @@ def compared(bench: Bench, model: str, rows: int) -> Table:
                 f"{count(min(measured))} – {count(max(measured))}",
                 times(ours / figure["rate"]) if ours else "–",
                 count(figure["cpu_us"]),
+                f"1/{count(figure['cpu_us'] / found['farero']['cpu_us'])}" if ours else "–",
                 ms(figure["p50_ms"]),
                 ms(figure["p99_ms"]),
                 str(sum(one.failed for one in bench.figures[model, rows, name])),
@@ -130,7 +133,7 @@ def compared(bench: Bench, model: str, rows: int) -> Table:
     asked = "one row a request" if rows == 1 else f"{rows} rows a request"
     return Table(
         title=f"{model.capitalize()}, {asked}, {bench.connections} connections",
-        header=["", "requests/s", "lowest – highest", "Farero is", "CPU µs/request", "p50", "p99", "failed"],
+        header=["", "requests/s", "lowest – highest", "Farero is", "CPU µs/request", "Farero's is", "p50", "p99", "failed"],
         rows=lines,
     )
 

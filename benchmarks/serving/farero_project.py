@@ -13,6 +13,7 @@ from serving.processes import Server
 
 FARERO = Path(sys.executable).with_name("farero")
 COUNT = Path(__file__).with_name("logged.py")
+_made: set[Path] = set()
 
 PROJECT = '''"""The model of the serving benchmark: already fitted, so that every contender answers from the same one."""
 
@@ -43,16 +44,15 @@ project = fa.Project(
 '''
 
 
-def make(root: Path, model: Path, *, record: str = "write") -> Path:
-    """The project with its version in production, made once; farero.toml is written each time."""
+def make(root: Path, model: Path) -> Path:
+    """The project with its version in production. Made once a run: what an older Farero stored is nothing to measure."""
     from serving.fitted import LEVELS
 
-    root.mkdir(parents=True, exist_ok=True)
-    (root / "farero.toml").write_text(f'project = "project.py:project"\n\n[log]\nrecord = "{record}"\n')
-    done = root / "in-production"
-    if done.exists():
+    if root in _made:
         return root
-    shutil.rmtree(root / ".farero", ignore_errors=True)
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    toml(root, "write")
     columns = json.loads((model / "rows.json").read_text())["columns"]
     lines = [
         f"    {name}: str = fa.choice({', '.join(map(repr, LEVELS[name]))})" if name in LEVELS else f"    {name}: float = fa.number()"
@@ -61,7 +61,7 @@ def make(root: Path, model: Path, *, record: str = "write") -> Path:
     (root / "project.py").write_text(PROJECT.format(features="\n".join(lines), model=str(model / "model.joblib"), name=model.name))
     trained = _run("train", str(model / "data.csv"), "--time", "ts", "--json", root=root)
     _run("promote", json.loads(trained)["number"], root=root)
-    done.touch()
+    _made.add(root)
     return root
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+BEGIN = "<!-- figures: python benchmarks/serving.py --markdown docs/explanation/serving-speed.md -->"
+END = "<!-- end of figures -->"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
@@ -37,6 +40,15 @@ def markdown(table: Table) -> str:
     lines = ["| " + " | ".join(line) + " |" for line in [table.header, ruler, *table.rows]]
     notes = [f"- {note}" for note in table.notes]
     return "\n".join([f"### {table.title}", "", *lines, "", *([*notes, ""] if notes else [])])
+
+
+def put_into(path: Path, tables: Sequence[Table], notes: Sequence[str]) -> None:
+    """Write a document, or the part of one that stands between the marks."""
+    listed = "\n".join(f"- {note}" for note in notes)
+    said = "\n".join([*map(markdown, tables), "### How it was measured", "", listed, ""])
+    before, found, rest = (path.read_text() if path.exists() else "").partition(BEGIN)
+    after = rest.partition(END)[2]
+    path.write_text(f"{before}{BEGIN}\n\n{said}\n{END}{after}" if found else said)
 
 
 def machine() -> dict[str, str]:

@@ -168,7 +168,7 @@ def run(bench: Bench, names: Sequence[str], models: Sequence[str], rows: Sequenc
                     try:
                         _one(bench, name, bench.model(name, model), rows, first=turn == 0)
                     except (CannotInstall, DidNotStart, Disagrees, OSError, RuntimeError) as failure:
-                        bench.left_out[name] = f"{type(failure).__name__}: {failure}"
+                        bench.left_out[name] = " ".join(f"{type(failure).__name__}: {failure}".split())
                         print(f"{name} is left out: {bench.left_out[name]}", file=sys.stderr)
 
 
