@@ -17,10 +17,10 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from tests.unit.serving.compile.made import BINARY, CLASSES, FULL, NUMBER, SCHEMA, compared, labels, matrix, neighbours, seen
 
 from farero.core.label import LabelSpec
 from farero.serving.compile import NotCompiled, compile_model
-from tests.unit.serving.compile.made import BINARY, CLASSES, FULL, NUMBER, SCHEMA, compared, labels, matrix, neighbours, seen
 
 ROWS = matrix(600)
 PLAIN = matrix(600, 1, FULL)

@@ -8,9 +8,9 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
+from tests.unit.serving.compile.made import BINARY, CHOICES, CLASSES, FULL, NUMBER, compared, labels, matrix, neighbours, seen
 
 from farero.core.label import LabelSpec
-from tests.unit.serving.compile.made import BINARY, CHOICES, CLASSES, FULL, NUMBER, compared, labels, matrix, neighbours, seen
 
 ROWS = matrix(800)
 

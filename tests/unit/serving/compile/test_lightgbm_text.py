@@ -8,10 +8,10 @@ import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from tests.unit.serving.compile.made import BINARY, CHOICES, CLASSES, FULL, NUMBER, SCHEMA, compared, labels, matrix, neighbours, seen
 
 from farero.core.label import LabelSpec
 from farero.serving.compile import NotCompiled, compile_model
-from tests.unit.serving.compile.made import BINARY, CHOICES, CLASSES, FULL, NUMBER, SCHEMA, compared, labels, matrix, neighbours, seen
 
 ROWS = matrix(800)
 QUIET: dict[str, Any] = {"verbose": -1, "n_jobs": 1, "min_child_samples": 5, "min_data_per_group": 5, "cat_smooth": 1.0}
@@ -66,6 +66,6 @@ def test_what_is_not_compiled_is_refused_with_its_reason() -> None:
         compile_model(lightgbm.LGBMRegressor(n_estimators=3, linear_tree=True, **QUIET).fit(x, y), NUMBER, SCHEMA)
     with pytest.raises(NotCompiled, match="zero for missing"):
         compile_model(lightgbm.LGBMRegressor(n_estimators=3, zero_as_missing=True, **QUIET).fit(x, y), NUMBER, SCHEMA)
+    model = lightgbm.LGBMClassifier(n_estimators=3, objective="multiclassova", **QUIET).fit(x, labels(ROWS, CLASSES))
     with pytest.raises(NotCompiled, match="multiclassova"):
-        model = lightgbm.LGBMClassifier(n_estimators=3, objective="multiclassova", **QUIET).fit(x, labels(ROWS, CLASSES))
         compile_model(model, CLASSES, SCHEMA)

@@ -24,10 +24,10 @@ from sklearn.linear_model import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVR
+from tests.unit.serving.compile.made import BINARY, CHOICES, CLASSES, FLAGS, FULL, NUMBER, NUMBERS, SCHEMA, compared, labels, matrix, seen
 
 from farero.core.label import LabelSpec
 from farero.serving.compile import NotCompiled, compile_model
-from tests.unit.serving.compile.made import BINARY, CHOICES, CLASSES, FLAGS, FULL, NUMBER, NUMBERS, SCHEMA, compared, labels, matrix, seen
 
 ROWS = matrix(500)
 

@@ -22,9 +22,9 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 from sklearn.tree import DecisionTreeRegressor
+from tests.unit.serving.compile.made import CHOICES, FLAGS, FULL, NUMBER, NUMBERS, SCHEMA, compared, labels, matrix, seen
 
 from farero.serving.compile import NotCompiled, compile_model
-from tests.unit.serving.compile.made import CHOICES, FLAGS, FULL, NUMBER, NUMBERS, SCHEMA, compared, labels, matrix, seen
 
 ROWS = matrix(500)
 PLAIN = matrix(400, 1, FULL)
@@ -107,9 +107,8 @@ def test_gaps_are_filled_and_marked_as_the_original_does(imputer: Any, columns: 
 )
 @pytest.mark.parametrize("remainder", ["drop", SimpleImputer()], ids=["rest dropped", "rest filled"])
 def test_columns_are_chosen_as_the_original_chooses_them(chosen: Any, remainder: Any) -> None:
-    if remainder != "drop":
-        if not any(name == "c" for name, *_ in chosen):
-            chosen = [*chosen, ("c", OneHotEncoder(handle_unknown="ignore"), CHOICES)]
+    if remainder != "drop" and not any(name == "c" for name, *_ in chosen):
+        chosen = [*chosen, ("c", OneHotEncoder(handle_unknown="ignore"), CHOICES)]
     model = make_pipeline(ColumnTransformer(chosen, remainder=remainder), TREE).fit(seen(ROWS), labels(ROWS, NUMBER))
     compared(model, NUMBER, matrix(400, 5), within=0.0)
 
@@ -135,8 +134,8 @@ def test_columns_in_another_order_are_refused_where_the_original_refuses_them() 
 class Doubler(StandardScaler):
     """May do anything."""
 
-    def transform(self, X: Any, copy: bool | None = None) -> Any:
-        return super().transform(X) * 2
+    def transform(self, rows: Any, copy: bool | None = None) -> Any:
+        return super().transform(rows) * 2
 
 
 @pytest.mark.parametrize(

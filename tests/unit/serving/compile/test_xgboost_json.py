@@ -8,10 +8,10 @@ import xgboost
 from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from tests.unit.serving.compile.made import BINARY, CHOICES, CLASSES, FULL, NUMBER, SCHEMA, compared, labels, matrix, neighbours, seen
 
 from farero.core.label import LabelSpec
 from farero.serving.compile import NotCompiled, compile_model
-from tests.unit.serving.compile.made import BINARY, CHOICES, CLASSES, FULL, NUMBER, SCHEMA, compared, labels, matrix, neighbours, seen
 
 ROWS = matrix(800)
 SMALL: dict[str, Any] = {"enable_categorical": True, "n_jobs": 1, "max_cat_to_onehot": 3}
