@@ -50,7 +50,10 @@ def test_the_disk_has_rows_commit_and_names_before_an_append_returns(tmp_path: P
     log.append("churn", [record(2, at=START + timedelta(days=1))], {"w": 2})
     (file,) = files_of_newest(tmp_path)
     assert forced[:2] == [file, entries(tmp_path)[-1]], "the rows before the commit that names them"
-    assert set(forced[2:]) == {file.parent, tmp_path, tmp_path / "churn", tmp_path / "churn" / "_delta_log"}
+    assert set(forced[2:]) == {file.parent, tmp_path / "churn", tmp_path / "churn" / "_delta_log"}
+    forced.clear()
+    log.append("churn", [record(3, at=START + timedelta(days=1))], {"w": 3})
+    assert len(forced) == 4, "the name of the day's folder is on the disk already"
 
 
 @pytest.mark.row("L1")

@@ -138,16 +138,12 @@ def _frame_end(data: bytes, at: int) -> int | None:
 def _add(rows: dict[str, Recorded], payload: bytes) -> bool:
     """Add what a frame holds to the rows of its model; False where it holds no record."""
     try:
-        model, *values = _decode(payload)
-        columns = rows.get(model)
-        if columns is None:
-            columns = Recorded()
-            columns.add(*values)
-            rows[model] = columns
-        else:
-            columns.add(*values)
+        model, version, request_id, endpoint, time, inputs, prediction, probability, keys, latency_us, status, times = _decode(payload)
+        columns = rows.get(model) or Recorded()
+        columns.add(version, request_id, endpoint, time, inputs, prediction, probability, keys, latency_us, status, times)
     except ValueError:  # msgspec's own error is one too
         return False
+    rows[model] = columns
     return True
 
 

@@ -17,25 +17,31 @@ _UNKNOWN: Final = 20
 """Commits that are forced when it is not known which were: no more than these can come between two forcings."""
 
 
-def force(table: Path, before: int | None, version: int) -> None:
+def force(table: Path, before: int | None, version: int, days: set[Path]) -> None:
     """Force the commits after `before` up to this version, with the files that they added.
+
+    Args:
+        before: None where nothing is known to be on the disk.
+        days: folders whose own names the disk has; those that are forced now are added.
 
     Raises:
         OSError: the disk has not taken them.
     """
-    folders = {table.parent, table, table / "_delta_log"}
+    folders = {table / "_delta_log"} | ({table.parent, table} if before is None else set())
     first = max(0, version - _UNKNOWN) if before is None else before + 1
     for each in range(first, version + 1):
         commit = _commit(table, each)
         try:
             for path, _ in _added(commit):
                 _force(table / path)
-                folders.add((table / path).parent)
+                day = (table / path).parent
+                folders |= {day} if day in days else {day, table}
             _force(commit)
         except FileNotFoundError:  # merged and removed, or cleaned up, since: what took its place was forced
             continue
     for folder in folders:
         _force(folder)
+    days |= folders
 
 
 def force_checkpoint(table: Path) -> None:

@@ -64,6 +64,7 @@ class Table:
         self._handle: DeltaTable | None = None
         self._commits = 0
         self._forced: int | None = None
+        self._days: set[Path] = set()
         self._vacuumed = -VACUUM_EVERY_S
         self._lock = RLock()
 
@@ -164,7 +165,7 @@ class Table:
         if self._forced is not None and version <= self._forced:
             return
         try:
-            force(self._path, self._forced, version)
+            force(self._path, self._forced, version, self._days)
         except OSError:
             if self._forced is not None:
                 for each in range(version, self._forced, -1):
