@@ -21,7 +21,7 @@ import msgspec
 
 from farero.core.prediction import Record
 from farero.errors import LogUnavailable
-from farero.serving.segment import HEADER, backlog_bytes, framed
+from farero.serving.segment import HEADER, backlog_bytes, framed, segments
 from farero.telemetry import log as log_event
 
 WAITING_BYTES: Final = 32 << 20
@@ -67,6 +67,7 @@ class Spool:
         self._waiting_bytes = 0
         self._committer: Thread | None = None
         self._ending = False
+        self._rotating = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if mode == "fsync":
@@ -144,10 +145,19 @@ class Spool:
         if full:
             done(_too_slow(self._folder, self._waiting_bytes))
 
-    def rotate(self) -> None:
-        """Close the live segment, if there is one, so that it may be handed over. Waits for a turn of the disk that is under way."""
-        with self._lock:
-            self._close()
+    def rotate(self, *, wait: bool = True) -> None:
+        """Close the live segment, if there is one, so that it may be handed over.
+
+        Args:
+            wait: for a write or a turn of the disk that is under way. Without, which suits an event loop, that one closes it at its end.
+        """
+        if self._lock.acquire(blocking=wait):
+            try:
+                self._close()
+            finally:
+                self._lock.release()
+        else:
+            self._rotating = True
 
     def close(self) -> None:
         """Finish what waits, then close the live segment. Everything written stays for the hand-over."""
@@ -164,6 +174,18 @@ class Spool:
     def backlog_bytes(self) -> int:
         """Bytes in segments that are not handed over yet, those of other processes in the same folder included."""
         return backlog_bytes(self._folder)
+
+    def oldest_waiting(self) -> float | None:
+        """When the oldest segment that is not handed over was last written, seconds since 1970; None where nothing waits."""
+        times = []
+        for path in segments(self._folder):
+            try:
+                found = path.stat()
+            except FileNotFoundError:  # handed over meanwhile
+                continue
+            if found.st_size > len(HEADER):
+                times.append(found.st_mtime)
+        return min(times, default=None)
 
     def _commit_groups(self) -> None:
         """The committer's life: all that waits is one group; what comes meanwhile is the next."""
@@ -206,7 +228,7 @@ class Spool:
             self._append(self._fd, frames)
         except OSError as error:
             raise _unavailable(self._folder, error) from error
-        if self._size >= self._segment_bytes:
+        if self._rotating or self._size >= self._segment_bytes:
             self._close()
 
     def _append(self, fd: int, frames: bytes) -> None:
@@ -263,6 +285,7 @@ class Spool:
         raise OSError("a new segment vanishes as soon as it is made")
 
     def _close(self) -> None:
+        self._rotating = False
         if self._fd is not None:
             fd, self._fd = self._fd, None
             fcntl.flock(fd, fcntl.LOCK_UN)  # a forked child may hold the same file open

@@ -73,3 +73,15 @@ def test_rows_are_put_in_order() -> None:
     assert list(zip(in_order(table)["request_id"].to_pylist(), in_order(table)["row"].to_pylist(), strict=True)) == [
         ("r-000001", 0), ("r-000001", 1), ("r-000000", 0), ("r-000002", 0),
     ]  # fmt: skip
+
+
+def test_keys_of_any_type_are_kept_as_text() -> None:
+    table = to_table([record(1, rows=3, keys=[7, "seven", None]), record(2, keys=[8])], {}, text_prediction=False)
+    assert table["key"].to_pylist() == ["7", "seven", None, "8"]
+
+
+def test_what_a_request_has_once_is_repeated_in_each_of_its_rows() -> None:
+    table = to_table([record(1), record(2, rows=3), record(3, rows=0), record(4, status="shadow")], {}, text_prediction=False)
+    assert table["request_id"].to_pylist() == ["r-000001", "r-000002", "r-000002", "r-000002", "r-000004"]
+    assert table["row"].to_pylist() == [0, 0, 1, 2, 0]
+    assert table["status"].to_pylist() == ["ok", "ok", "ok", "ok", "shadow"]

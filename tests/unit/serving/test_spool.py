@@ -422,3 +422,21 @@ def test_a_file_that_can_be_neither_forced_nor_cut_back_is_left_for_good(tmp_pat
     os.close(reading)
     os.close(writing)
     assert [numbers(path) for path in segments(tmp_path)] == [[0], [2]]
+
+
+def test_a_rotation_that_does_not_wait_leaves_the_closing_to_the_turn_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk(monkeypatch)
+    spool = Spool(tmp_path, "w", mode="fsync")
+    outcomes = Outcomes(spool)
+    outcomes.commit(1)
+    assert disk.begun.wait(10)
+    spool.rotate(wait=False)
+    assert outcomes.order == []
+    disk.go.set()
+    while not outcomes.found:
+        pass
+    spool.write(record(2))
+    spool.rotate(wait=False)
+    spool.write(record(3))
+    spool.close()
+    assert [numbers(path) for path in segments(tmp_path)] == [[1], [2], [3]]
