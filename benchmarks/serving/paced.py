@@ -4,7 +4,8 @@
 
 Latency counts from the moment a request was due, so that a stall is charged to every request that it delayed. A generator that waits for
 answers, as wrk does, would send nothing during a stall and never see it. `--rate 0` is such a generator, for where there is no wrk.
-Prints one line of JSON. It looks at its sockets without ever sleeping: timers would send in bursts of a millisecond.
+Prints one line of JSON; `late_p99_ms` is how late requests left: the generator's own fault, or that of too few connections. It looks at
+its sockets without ever sleeping: timers would send in bursts of a millisecond.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ def send(port: int, requests: list[bytes], *, rate: float, connections: int, sec
     idle, bodies, waiting = deque(opened), cycle(requests), deque[float]()
     drawn, clock = random.Random(7), time.perf_counter
     latencies: list[float] = []
+    lags: list[float] = []
     failed = sent = 0
     gc.disable()
     begun = now = clock()
@@ -94,7 +96,9 @@ def send(port: int, requests: list[bytes], *, rate: float, connections: int, sec
                 waiting.append(due)
                 due += drawn.expovariate(rate)
             while waiting and idle:
-                idle.popleft().send(next(bodies), waiting.popleft())
+                when = waiting.popleft()
+                idle.popleft().send(next(bodies), when)
+                lags.append(clock() - when)
                 sent += 1
         elif now < end:
             while idle:
@@ -110,13 +114,16 @@ def send(port: int, requests: list[bytes], *, rate: float, connections: int, sec
         now = clock()
     for one in opened:
         one.socket.close()
-    latencies.sort()
-    at = lambda share: 1000 * latencies[min(int(share * len(latencies)), len(latencies) - 1)] if latencies else float("nan")  # noqa: E731
     failed += sent - len(latencies) + len(waiting)
     return {
-        "requests": len(latencies), "seconds": seconds, "failed": failed, "sent": sent,
-        "p50_ms": at(0.50), "p90_ms": at(0.90), "p99_ms": at(0.99), "p999_ms": at(0.999),
+        "requests": len(latencies), "seconds": seconds, "failed": failed, "sent": sent, "late_p99_ms": quantile_ms(lags, 0.99),
+        **{f"p{name}_ms": quantile_ms(latencies, share) for name, share in (("50", 0.5), ("90", 0.9), ("99", 0.99), ("999", 0.999))},
     }  # fmt: skip
+
+
+def quantile_ms(values: list[float], share: float) -> float:
+    """That value of the sorted ones [ms], from seconds."""
+    return 1000 * sorted(values)[min(int(share * len(values)), len(values) - 1)] if values else 0.0
 
 
 if __name__ == "__main__":

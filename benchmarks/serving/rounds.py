@@ -68,11 +68,11 @@ class Bench:
         """The fitted model that a contender serves."""
         return fitted(self.work, python_of(self.venvs, CONTENDERS[name].venv)) / model
 
-    def measure(self, server: Server, name: str, model: Path, rows: int, **how: Any) -> Figure:
-        """Warm up, then measure."""
+    def measure(self, server: Server, name: str, model: Path, rows: int, *, warm: bool = False, **how: Any) -> Figure:
+        """Measure, after warming up what is not warm."""
         path, file = CONTENDERS[name].path(model.name), self.bodies(name, model, rows)[0]
         how = {"connections": self.connections, "seconds": self.seconds, "cores": str(LOAD_CORE)} | how
-        acknowledged = load.measure(server, path, file, **{**how, "seconds": self.warm_up}).requests if self.warm_up else 0
+        acknowledged = load.measure(server, path, file, **{**how, "seconds": self.warm_up}).requests if self.warm_up and not warm else 0
         figure = load.measure(server, path, file, **how)
         self.failed += figure.failed
         self.count_more(name, (acknowledged + figure.requests) * rows, how["connections"] * rows * 2)
