@@ -42,6 +42,9 @@ STOP_S: Final = 8.0
 SOON_S: Final = 2.0
 """A process that dies within this time of its start is not replaced at once, but after a pause that doubles."""
 
+LONGEST_PAUSE_S: Final = 5.0
+"""What kept a process from starting, a full disk say, may be over at any time."""
+
 MOST_FAILURES: Final = 5
 _SIGNALS: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
 
@@ -204,7 +207,7 @@ class _Supervisor:
         lived_s = time.monotonic() - member.started
         member.failures = member.failures + 1 if lived_s < SOON_S else 0
         member.pid = 0
-        member.due = time.monotonic() + (0.25 * 2**member.failures if member.failures else 0.0)
+        member.due = time.monotonic() + (min(LONGEST_PAUSE_S, 0.25 * 2**member.failures) if member.failures else 0.0)
         told, member.heard = member.heard, b""
         if not self._up and told:
             failure = pickle.loads(told)  # written by our own child
