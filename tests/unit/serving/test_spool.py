@@ -440,3 +440,14 @@ def test_a_rotation_that_does_not_wait_leaves_the_closing_to_the_turn_under_way(
     spool.write(record(3))
     spool.close()
     assert [numbers(path) for path in segments(tmp_path)] == [[1], [2], [3]]
+
+
+def test_the_oldest_segment_with_a_frame_says_since_when_rows_wait(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "w")
+    assert spool.oldest_waiting() is None
+    for number in (1, 2):
+        spool.write(record(number))
+        spool.rotate()
+    for path, at in zip(segments(tmp_path), (1_000.0, 2_000.0), strict=True):
+        os.utime(path, (at, at))
+    assert spool.oldest_waiting() == 1_000.0

@@ -32,9 +32,9 @@ REOPEN_EVERY: Final = 50
 TIDY_EVERY: Final = 10
 """Appends after which it is asked whether files are to be merged."""
 
-TIERS: Final = ((8 << 20, 16), (64 << 20, 16))
+TIERS: Final = ((8 << 20, 8), (64 << 20, 8))
 """(bytes, files): more files than this of a day that are smaller than half of this are merged into files of about this size. Two
-sizes, so that a large file is not written anew for every few small ones, and no merge takes longer than a few seconds."""
+sizes, so that a large file is not written anew for every few small ones; few, so that a merge takes a second or two at 25,000 rows/s."""
 
 VACUUM_HOURS: Final = 1
 """How long merged files stay for readers that listed them before."""
