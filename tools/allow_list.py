@@ -306,8 +306,8 @@ def main() -> None:
         for kind, model in fitted:
             for content in packed(model):
                 found = scan_pickle(content)
-                if found.faults:
-                    raise RuntimeError(f"{kind}: {type(model).__name__}: {found.faults}")
+                if found.faults or found.deeds:
+                    raise RuntimeError(f"{kind}: {type(model).__name__}: {found.faults + found.deeds}")
                 _take(found, kind, names, left_out)
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else allow_list.FOLDER
     libraries: dict[str, dict[Use, dict[str, list[str]]]] = {}

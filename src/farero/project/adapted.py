@@ -47,8 +47,9 @@ def needed(library: str) -> Any:
     try:
         return importlib.import_module(library)
     except ImportError as error:
-        what = f"'farero[{EXTRAS[library]}]'" if library in EXTRAS else library
-        raise PredictFailed(f"This model needs {library}, which is not installed.", hint=f"Install it with: pip install {what}") from error
+        top = library.partition(".")[0]
+        what = f"'farero[{EXTRAS[top]}]'" if top in EXTRAS else top
+        raise PredictFailed(f"This model needs {top}, which is not installed.", hint=f"Install it with: pip install {what}") from error
 
 
 def fitting(model: Any, label: LabelSpec, declared: tuple[str, ...]) -> Any:
@@ -151,7 +152,7 @@ def _word(value: object) -> str:
 
 
 class _Around:
-    """Passes everything on to the model but the rows."""
+    """Passes everything on to the model, the rows in the form that it was fitted on."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -159,7 +160,11 @@ class _Around:
     def __getattr__(self, name: str) -> Any:
         if name == "model" or name.startswith("__"):
             raise AttributeError(name)
-        return getattr(self.model, name)
+        found = getattr(self.model, name)
+        return (lambda frame: found(self._rows(frame))) if name in ("predict", "predict_proba") else found
+
+    def _rows(self, frame: pd.DataFrame) -> Any:
+        raise NotImplementedError
 
 
 class ByName(_Around):
@@ -169,25 +174,15 @@ class ByName(_Around):
         super().__init__(model)
         self.names = names
 
-    def predict(self, frame: pd.DataFrame) -> Any:
-        """The model's own answers."""
-        return self.model.predict(_chosen(frame, self.names))
-
-    def predict_proba(self, frame: pd.DataFrame) -> Any:
-        """The model's own probabilities."""
-        return self.model.predict_proba(_chosen(frame, self.names))
+    def _rows(self, frame: pd.DataFrame) -> Any:
+        return _chosen(frame, self.names)
 
 
 class ByPosition(_Around):
     """A model that was fitted on an array: it gets one, with the columns in the declared order."""
 
-    def predict(self, frame: pd.DataFrame) -> Any:
-        """The model's own answers."""
-        return self.model.predict(numbers(frame))
-
-    def predict_proba(self, frame: pd.DataFrame) -> Any:
-        """The model's own probabilities."""
-        return self.model.predict_proba(numbers(frame))
+    def _rows(self, frame: pd.DataFrame) -> Any:
+        return numbers(frame)
 
 
 class PyfuncModel(_Shares):
@@ -272,8 +267,12 @@ class OnnxModel(_Shares):
 
 
 _TENSORS: Mapping[str, Any] = {
-    "tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(bool)": np.bool_,
-}  # fmt: skip
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(bool)": np.bool_,
+}
 
 
 def _tensor(column: pd.Series[Any], kind: str) -> NDArray[Any]:

@@ -7,13 +7,14 @@ from typing import Final
 
 import msgspec
 
-from farero.errors import CallerError, FareroError, PredictFailed, TrainFailed
+from farero.errors import CallerError, PredictFailed, TrainFailed
 from farero.project import trial
 from farero.project.frame import frame
 from farero.serving import allow_list, mlflow_folder
+from farero.serving.engine import Original
 from farero.serving.kinds import Source, load_model, pickles_in, read_source
 from farero.serving.layout import read_contract
-from farero.serving.scan import Scan, scan_pickle
+from farero.serving.scan import Scan, makes_code, scan_pickle
 
 VERDICT: Final = "verdict.json"
 _ROWS = 100
@@ -58,8 +59,13 @@ def _judge(folder: Path, source: Source) -> Verdict:
     unknown = sorted(
         {name for _, scan in scans for name in scan.unknown(allowed)} | ({module} if module and module not in source.trusted else set())
     )
-    faults = tuple(f"{file.relative_to(path) if file != path else 'the file'}: {fault}" for file, scan in scans for fault in scan.faults)
-    found = Verdict(unknown=tuple(unknown), faults=faults, names=_count(scans), notes=allowed.notes)
+    waived = makes_code(source.trusted)
+    faults = tuple(
+        f"{file.relative_to(path) if file != path else 'the file'}: {fault}"
+        for file, scan in scans
+        for fault in (*scan.faults, *(() if waived or unknown else scan.deeds))
+    )
+    found = Verdict(unknown=tuple(unknown), faults=faults, names=_count(scans), notes=(*allowed.notes, *_versions(scans)))
     if unknown or faults:
         return found
     contract = read_contract(folder)
@@ -68,14 +74,20 @@ def _judge(folder: Path, source: Source) -> Verdict:
         columns, _ = trial.sample(contract.schema, contract.label, seed=0, rows=_ROWS)
         made = f"it is a {type(getattr(model, 'model', model)).__name__}"
         trial.check_model(model, contract.label, frame(contract.schema, columns), made=made)
-    except (PredictFailed, TrainFailed) as error:
-        return msgspec.structs.replace(found, problem=_said(error))
+        Original(model, contract.label, contract.schema).predict(columns, _ROWS)
+    except TrainFailed as error:
+        return msgspec.structs.replace(found, problem=error.message)
+    except PredictFailed as error:
+        return msgspec.structs.replace(found, problem=str(error))
     return msgspec.structs.replace(found, made=type(getattr(model, "model", model)).__name__)
+
+
+def _versions(scans: list[tuple[Path, Scan]]) -> list[str]:
+    """A word on models that were fitted with another scikit-learn than the one that is here."""
+    here = allow_list.version_here("scikit-learn")
+    others = sorted({version for _, scan in scans for version in scan.fitted_with} - {here})
+    return [f"fitted with scikit-learn {', '.join(others)}, and here is {here}"] if others else []
 
 
 def _count(scans: list[tuple[Path, Scan]]) -> int:
     return len({name for _, scan in scans for name in scan.names})
-
-
-def _said(error: FareroError) -> str:
-    return str(error)

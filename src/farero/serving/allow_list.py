@@ -1,7 +1,8 @@
 """Which names a model file may hold: exactly those that a fitted model of a known library holds, and only used in the way they are there.
 
 The lists in `allowed/` are generated (`tools/allow_list.py`): one JSON file a library and version, with the names that its models call,
-those of which they only make an instance without running its `__init__`, and those that they only refer to. There is no list of bad names here. A list of bad names is never complete.
+those of which they only make an instance without running its `__init__`, and those that they only refer to. There is no list of bad names:
+such a list is never complete.
 """
 
 from __future__ import annotations

@@ -16,10 +16,14 @@ import msgspec
 from farero.errors import BadInput, PredictFailed
 from farero.project.adapted import needed
 
-_FLAVOURS: Final = (  # name in MLmodel, key of its file there, usual name of the file
-    ("sklearn", "pickled_model", "model.pkl"), ("lightgbm", "data", "model.lgb"), ("xgboost", "data", "model.xgb"), ("catboost", "data", "model.cb"),
+# name in MLmodel, key of its file there, usual name of the file
+_FLAVOURS: Final = (
+    ("sklearn", "pickled_model", "model.pkl"),
+    ("lightgbm", "data", "model.lgb"),
+    ("xgboost", "data", "model.xgb"),
+    ("catboost", "data", "model.cb"),
     ("onnx", "data", "model.onnx"),
-)  # fmt: skip
+)
 _PICKLED: Final = frozenset({".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth", ".npy", ".npz"})
 
 
@@ -33,7 +37,7 @@ def plain(path: Path) -> tuple[str, Path] | None:
     for name, key, usual in _FLAVOURS:
         if isinstance(flavours.get(name), dict):
             file = (path / str(flavours[name].get(key) or usual)).resolve()
-            if file.is_file() and file.is_relative_to(path.resolve()):
+            if file.is_file() and file.suffix != ".skops" and file.is_relative_to(path.resolve()):
                 return name, file
     return None
 

@@ -71,25 +71,33 @@ class Machine(pickle._Unpickler):
         self.content = content
         self.depth = depth
 
+    def odd(self, deed: str) -> None:
+        """What no model of a known library does, though it may be done by one whose names somebody vouched for.
+
+        Raises:
+            Refused: it is not to be done here.
+        """
+        raise Refused(deed)
+
     # ── What a subclass says ──────────────────────────────────────────────
 
     def named(self, module: str, name: str) -> object:
         """What this global is."""
         raise NotImplementedError
 
-    def made(self, called: object, args: Sequence[Any], options: Mapping[str, Any], *, new: bool) -> object:
+    def made(self, called: Any, args: Sequence[Any], options: Mapping[str, Any], /, *, new: bool) -> object:
         """What calling it makes; with `new`, its `__new__` alone."""
         raise NotImplementedError
 
-    def built(self, target: object, state: object) -> None:
+    def built(self, target: Any, state: object, /) -> None:
         """Give an object its state."""
         raise NotImplementedError
 
-    def raw_array(self, target: object) -> RawArray | None:
+    def raw_array(self, target: object, /) -> RawArray | None:
         """The array that this object describes, if it does."""
         raise NotImplementedError
 
-    def cells(self, target: object, raw: RawArray, content: bytes | None, inner: object) -> object:
+    def cells(self, target: Any, raw: RawArray, content: bytes | None, inner: object, /) -> object:
         """The array itself: of the cells' bytes, or, where it holds objects, what the pickle inside made."""
         raise NotImplementedError
 
@@ -127,7 +135,7 @@ class Machine(pickle._Unpickler):
             raise Refused(f"a name of {len(module) + len(name)} characters: {module[:40]}…")
         return self.named(*canonical(module, name, self.proto))
 
-    def persistent_load(self, pid: Any) -> NoReturn:
+    def persistent_load(self, pid: Any) -> NoReturn:  # noqa: ARG002  # as the stock machine names it
         raise Refused("a persistent id, which names something outside the file")
 
     def get_extension(self, code: int) -> NoReturn:
@@ -182,7 +190,7 @@ class Machine(pickle._Unpickler):
             set.update(target, items)
         elif isinstance(target, dict):
             for key, value in zip(items[::2], items[1::2], strict=True):
-                target[key] = value
+                target[key] = value  # a defaultdict or a Counter fills itself by its own __setitem__
 
     def load_build(self) -> None:
         state = self.stack.pop()
@@ -241,5 +249,6 @@ def _args(args: object) -> tuple[Any, ...]:
     return args
 
 
-for _name in "reduce newobj newobj_ex append appends setitem setitems additems build bytearray8 short_binbytes binbytes binbytes8 next_buffer".split():
+_OURS = "reduce newobj newobj_ex append appends setitem setitems additems build bytearray8 short_binbytes binbytes binbytes8 next_buffer"
+for _name in _OURS.split():
     Machine.dispatch[getattr(pickle, _name.upper())[0]] = getattr(Machine, f"load_{_name}")

@@ -10,7 +10,7 @@ import gzip
 import lzma
 import re
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, BinaryIO, Final, cast
@@ -23,12 +23,12 @@ LARGEST: Final = 4 << 30
 _DTYPE: Final = re.compile(r"[<>|=]?([?bBhHiIlLqQefdgFDGSUVOmM]|[biufcSUVOmM])(\d*)(\[\w+\])?")
 _ONE_CELL: Final = dict(zip("?bBhHiIlLqQefdgFDG", (1, 1, 1, 2, 2, 4, 4, 8, 8, 8, 8, 2, 4, 8, 16, 8, 16, 32), strict=True))
 _PICKLE: Final = re.compile(rb"\x80[\x02-\x05]")
-_PACKED: Final[Sequence[tuple[bytes, Callable[[BytesIO], BinaryIO]]]] = (
-    (b"\x1f\x8b", lambda content: cast(BinaryIO, gzip.GzipFile(fileobj=content))),
-    (b"BZ", lambda content: cast(BinaryIO, bz2.BZ2File(content))),
-    (b"\xfd7zXZ", lambda content: cast(BinaryIO, lzma.LZMAFile(content))),
-    (b"\x5d\x00", lambda content: cast(BinaryIO, lzma.LZMAFile(content))),
-)
+_PACKED: Final[Mapping[bytes, Callable[[BytesIO], BinaryIO]]] = {
+    b"\x1f\x8b": lambda content: cast(BinaryIO, gzip.GzipFile(fileobj=content)),
+    b"BZ": lambda content: cast(BinaryIO, bz2.BZ2File(content)),
+    b"\xfd7zXZ": lambda content: cast(BinaryIO, lzma.LZMAFile(content)),  # noqa: SIM115  # over bytes: nothing to close
+    b"\x5d\x00": lambda content: cast(BinaryIO, lzma.LZMAFile(content)),  # noqa: SIM115
+}
 
 
 @dataclass(slots=True)
@@ -37,11 +37,15 @@ class Scan:
 
     Attributes:
         names: (module, name) -> the most that is done with it.
+        deeds: what it does that no model of a known library does, whatever the names.
         faults: what else is wrong with the file; empty for a sound one.
+        fitted_with: versions of scikit-learn that its estimators say they were fitted with.
     """
 
     names: dict[tuple[str, str], Use] = field(default_factory=dict)
+    deeds: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    fitted_with: set[str] = field(default_factory=set)
 
     def unknown(self, allowed: AllowList) -> list[str]:
         """The names that the list has not, or has for less than what is done with them; sorted."""
@@ -67,6 +71,15 @@ def scan_pickle(content: bytes) -> Scan:
     return found
 
 
+def makes_code(trusted: Collection[str]) -> bool:
+    """Whether names that somebody vouched for make code of what the file holds: rules about what it does then protect nobody.
+
+    >>> makes_code(["cloudpickle.cloudpickle._make_function"]), makes_code(["mine.Scaler"])
+    (True, False)
+    """
+    return any(name.startswith("cloudpickle.") for name in trusted)
+
+
 def unpacked(content: bytes) -> bytes:
     """The pickle itself, where joblib or the user compressed it.
 
@@ -86,7 +99,7 @@ def unpacked(content: bytes) -> bytes:
             if packed.unconsumed_tail or not packed.eof or packed.unused_data:
                 raise Malformed("its compressed content is damaged, too large, or followed by something else")
             return plain
-        for mark, opener in _PACKED:
+        for mark, opener in _PACKED.items():
             if content.startswith(mark):
                 plain = opener(BytesIO(content)).read(LARGEST + 1)
                 if len(plain) > LARGEST:
@@ -118,9 +131,10 @@ class _Scanner(Machine):
         self._found.names.setdefault((module, name), Use.REFERRED)
         return _Inert((module, name))
 
-    def made(self, called: object, args: Sequence[Any], options: Mapping[str, Any], *, new: bool) -> object:
+    def made(self, called: Any, args: Sequence[Any], _options: Mapping[str, Any], /, *, new: bool) -> object:
         if not isinstance(called, _Inert) or called.global_ is None:
-            raise Refused("it calls something that has no name")
+            self.odd("it calls something that has no name")
+            return _Inert(None)
         self._use(called.global_, Use.MADE if new else Use.CALLED)
         maker = called.global_
         if maker == ("_codecs", "encode") and args and type(args[0]) is str:  # how protocol 2 writes bytes
@@ -135,28 +149,35 @@ class _Scanner(Machine):
         if kind is None or base is None:
             raise Malformed("an object of no class")
         if base not in PLAIN:
-            raise Refused(f"it makes an object by {'.'.join(base)}, whose __init__ would run")
+            self.odd(f"it makes an object by {'.'.join(base)}, whose __init__ would run")
         self._use(kind, Use.MADE)
         return kind
+
+    def odd(self, deed: str) -> None:
+        if deed not in self._found.deeds:
+            self._found.deeds.append(deed)
 
     def _use(self, name: tuple[str, str], use: Use) -> None:
         self._found.names[name] = max(self._found.names.get(name, Use.REFERRED), use)
 
-    def built(self, target: object, state: object) -> None:
-        if not isinstance(target, _Inert) or target.global_ is not None:
-            raise Refused(
-                f"it changes {'.'.join(target.global_)} itself" if isinstance(target, _Inert) and target.global_ else "a state for nothing"
-            )
+    def built(self, target: Any, state: object, /) -> None:
+        if not isinstance(target, _Inert):
+            raise Malformed("a state for nothing")
+        if target.global_ is not None:
+            self.odd(f"it changes {'.'.join(target.global_)} itself")
         target.state = state
+        version = state.get("_sklearn_version") if type(state) is dict else None
+        if type(version) is str:
+            self._found.fitted_with.add(version[:40])
 
     def _fill(self, items: list[Any], kind: type) -> None:
         if isinstance(self.stack[-1], _Inert):
             if self.stack[-1].global_ is not None:
-                raise Refused("items are put into a name")
+                self.odd(f"it puts items into {'.'.join(self.stack[-1].global_)} itself")
             return
         super()._fill(items, kind)
 
-    def raw_array(self, target: object) -> RawArray | None:
+    def raw_array(self, target: object, /) -> RawArray | None:
         if not isinstance(target, _Inert) or target.maker != ARRAY:
             return None
         state = target.state
@@ -165,7 +186,7 @@ class _Scanner(Machine):
         aligned = state.get("numpy_array_alignment_bytes") is not None
         return RawArray(state["shape"], str(state.get("order")), _cell_bytes(state.get("dtype")), aligned)
 
-    def cells(self, target: object, raw: RawArray, content: bytes | None, inner: object) -> object:
+    def cells(self, _target: Any, _raw: RawArray, _content: bytes | None, _inner: object, /) -> object:
         return _Inert(None, ("numpy", "ndarray"))
 
     def again(self) -> Machine:
@@ -184,6 +205,7 @@ class _Scanner(Machine):
                     return
             for name, use in inner.names.items():
                 self._use(name, use)
+            self._found.deeds += inner.deeds
             self._found.faults += inner.faults
 
 
