@@ -198,6 +198,7 @@ class Standin:
             version=production.number if production else None,
             loaded=production is not None,
             engine="original" if production else None,
+            engine_detail="PCA is not among the steps that are compiled." if production else "",
             predictions=168 * len(self.seen[name]),
             because=grave[0].because if grave else "" if production else "no version in production",
         )

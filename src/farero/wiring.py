@@ -218,7 +218,8 @@ def bench(loaded: Loaded, plan: Plan, folder: Path, *, child: Child | None = Non
     files = FolderModels(home / "models")
     spool = Spool(home / "spool", _writer())
     rooms = _Rooms(
-        loaded=loaded, store=store, log=log, files=files, child=child or ChildProcess(WARM), clock=clock, pool=Pool(files), spool=spool,
+        loaded=loaded, store=store, log=log, files=files, child=child or ChildProcess(WARM), clock=clock, pool=Pool(files, compiled=False),
+        spool=spool,
         key=b"replay" * 6 if kept is None else loaded.settings.privacy.key(loaded.root),
         # A replay announces to nobody, but counts what would have been announced.
         channels={"replay": "low"}, notifiers={"replay": MemoryNotifier()},

@@ -37,6 +37,7 @@ from farero.telemetry import log
 
 REFERENCE_ROWS = 200_000
 """Rows at most, the newest, that a reference profile is made of."""
+ASKED_AGAIN = 100
 STEADY = 1e-9
 """A model whose answers to the same rows differ by more has no answer that a later load could be compared with."""
 
@@ -268,11 +269,13 @@ class Retrain:
         chosen[evenly(train.count)] = True
         rows = train.where(chosen)
         try:
-            first, second = (answers_of(self.label, model.predict(rows.columns, rows.count)) for _ in range(2))
+            answers = answers_of(self.label, model.predict(rows.columns, rows.count))
+            again = rows.where(np.arange(rows.count) < ASKED_AGAIN)
+            second = answers_of(self.label, model.predict(again.columns, again.count))
         except PredictFailed:
             return  # it refuses rows that it learnt from: there is no answer to keep, and the rows that it judges will show it
-        if np.abs(first - second).max() <= STEADY:  # a model that throws dice cannot be held to what it answered once
-            write_sample(folder, self.schema, rows.columns, first)
+        if np.abs(answers[:ASKED_AGAIN] - second).max() <= STEADY:  # a model that throws dice cannot be held to what it answered once
+            write_sample(folder, self.schema, rows.columns, answers)
 
     def _run_child(self, folder: Path, rows: Labelled, until: datetime) -> str:
         """Train in the folder; afterwards it holds the model and no training data. Returns the data's fingerprint."""

@@ -47,10 +47,12 @@ class Pool:
     Args:
         kept: versions kept beside those in production.
         max_loaded: models whose version in production is in memory at a time; 0 = no limit. The one unused for longest makes room.
+        compiled: let compiled engines serve. A replay promotes often and asks each version seldom: it does without.
     """
 
-    def __init__(self, files: ModelFiles, *, kept: int = KEPT, max_loaded: int = 0) -> None:
+    def __init__(self, files: ModelFiles, *, kept: int = KEPT, max_loaded: int = 0, compiled: bool = True) -> None:
         self._files = files
+        self._compiled = compiled
         self._kept = kept
         self._max_loaded = max_loaded
         self._loading = threading.Lock()
@@ -164,6 +166,7 @@ class Pool:
             return self._load(version, fresh=fresh, gate=gate)
 
     def _load(self, version: Version, *, fresh: bool, gate: bool = True) -> Loaded:
+        gate = gate and self._compiled
         try:
             folder = self._files.open(version.digest)
         except NotFound as failure:  # no wrong name given by a caller: a stored version says that they are there

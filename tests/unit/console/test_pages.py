@@ -88,6 +88,12 @@ def test_a_model_without_windows_shows_a_first_request_that_fits_its_features() 
     assert "weathersit" in text
 
 
+@pytest.mark.parametrize(("lang", "shown"), [("en", "engine: original"), ("es", "motor: original")])
+def test_which_engine_answers_is_shown_with_the_reason_at_hand(lang: str, shown: str) -> None:
+    text = site(lived(20)).get("/console/models/bikes", headers={"Accept-Language": lang}).text
+    assert f'<span title="PCA is not among the steps that are compiled.">{shown}</span>' in text
+
+
 def test_what_others_wrote_is_escaped() -> None:
     app = lived(20)
     app.trouble = [replace(app.trouble[0], because="<script>alert(1)</script>", subjects=("<b>",))]

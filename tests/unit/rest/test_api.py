@@ -151,6 +151,18 @@ def test_a_form_of_a_foreign_page_cannot_promote(http: InProcess) -> None:
     assert answer.status_code == 415
 
 
+@pytest.mark.row("S3")
+def test_which_engine_answers_and_why_is_told_by_health_and_by_the_version_that_serves(http: InProcess) -> None:
+    told = {"engine": "original", "engine_detail": "PCA is not among the steps that are compiled."}
+    (model,) = (one for one in http.get("/health").json()["models"] if one["model"] == "bikes")
+    assert {name: model[name] for name in told} == told
+    versions = http.get("/v1/models/bikes/versions").json()
+    shown = {one["state"]: http.get(f"/v1/models/bikes/versions/{one['number']}").json() for one in versions}
+    assert {name: shown["production"][name] for name in told} == told
+    others = [one for state, one in shown.items() if state != "production"]
+    assert others and all(one["engine"] is None and one["engine_detail"] is None for one in others)
+
+
 @pytest.mark.row("R1")
 def test_versions_are_listed_shown_and_promoted(http: InProcess) -> None:
     assert http.get("/v1/models/bikes/versions").json()[0]["state"] == "production"

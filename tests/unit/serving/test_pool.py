@@ -335,6 +335,11 @@ def test_a_version_that_is_only_judged_is_not_compiled_and_is_when_it_is_to_serv
     assert pool.get(version, gate=False).engine is serving
 
 
+def test_a_pool_without_compiled_engines_serves_the_original(shelf: Shelf) -> None:
+    engine = Pool(shelf.files, compiled=False).swap("bikes", shelf.version("1.0.0", _line())).engine
+    assert (engine.kind, engine.detail) == ("original", "")
+
+
 @pytest.mark.row("M11")
 def test_a_model_that_answers_otherwise_than_when_it_was_trained_serves_and_says_so_with_the_libraries_that_changed(
     shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
