@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -210,3 +211,14 @@ def test_a_table_of_an_earlier_release_takes_on_the_shorter_log(tmp_path: Path, 
         DeltaLog(tmp_path, SHAPES).append("churn", [record(1)], {"w": 1})
     DeltaLog(tmp_path, SHAPES).compact("churn")
     assert DeltaTable(str(tmp_path / "churn")).metadata().configuration["delta.logRetentionDuration"] == "interval 10 minutes"
+
+
+@pytest.mark.row("L1")
+def test_two_that_merge_the_same_files_at_once_double_no_row(tmp_path: Path) -> None:
+    log = DeltaLog(tmp_path, SHAPES)
+    for number in range(8):
+        log.append("churn", [record(number)], {"w": number})
+    mergers = [DeltaLog(tmp_path, SHAPES) for _ in range(4)]
+    with ThreadPoolExecutor(len(mergers)) as pool:
+        list(pool.map(lambda each: each.compact("churn"), mergers))
+    assert ids(log) == [f"r-{number:06d}" for number in range(8)]

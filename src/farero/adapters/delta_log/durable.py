@@ -52,9 +52,10 @@ def force_checkpoint(table: Path) -> None:
 
 
 def set_aside(table: Path, version: int) -> None:
-    """Take the newest commit back. Its entry stays beside the others as `*.torn`."""
+    """Take the newest commit back. Its entry stays beside the others as `*.torn`. One that has a follower stays: a gap would end the table."""
     commit = _commit(table, version)
-    commit.rename(commit.with_suffix(".torn"))
+    if not _commit(table, version + 1).exists():
+        commit.rename(commit.with_suffix(".torn"))
 
 
 def mend(table: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from threading import RLock
@@ -184,13 +187,15 @@ class Table:
         return handle
 
     def _compact(self) -> None:
-        handle = self._settled()
-        if handle is None:
+        if self._current() is None:
             return
-        handle.optimize.compact(target_size=TIERS[-1][0], post_commithook_properties=_BARE)
-        self._force(handle)
-        self._vacuum(handle)
-        self._checkpoint(handle)
+        with _alone(self._path, wait=True):
+            handle = self._settled()
+            if handle is not None:
+                handle.optimize.compact(target_size=TIERS[-1][0], post_commithook_properties=_BARE)
+                self._force(handle)
+                self._vacuum(handle)
+                self._checkpoint(handle)
         self._handle = None
 
     def _tidy(self) -> None:
@@ -204,20 +209,21 @@ class Table:
             self._handle = None
 
     def _tidy_up(self) -> None:
-        handle = self._settled()
-        if handle is None:
-            return
-        merged = False
-        for target, most in TIERS:
-            for day in _crowded(files_of(handle), target // 2, most):
-                handle.optimize.compact([("date", "=", day.isoformat())], target_size=target, post_commithook_properties=_BARE)
-                self._force(handle)
-                merged = True
-        if merged and monotonic() - self._vacuumed >= VACUUM_EVERY_S:
-            self._vacuum(handle)
-        if merged or self._commits % REOPEN_EVERY == 0:
-            self._checkpoint(handle)
-            self._handle = None
+        with _alone(self._path, wait=False) as alone:
+            handle = self._settled() if alone else None
+            if handle is None:
+                return
+            merged = False
+            for target, most in TIERS:
+                for day in _crowded(files_of(handle), target // 2, most):
+                    handle.optimize.compact([("date", "=", day.isoformat())], target_size=target, post_commithook_properties=_BARE)
+                    self._force(handle)
+                    merged = True
+            if merged and monotonic() - self._vacuumed >= VACUUM_EVERY_S:
+                self._vacuum(handle)
+            if merged or self._commits % REOPEN_EVERY == 0:
+                self._checkpoint(handle)
+                self._handle = None
 
     def _vacuum(self, handle: DeltaTable) -> None:
         """Remove files that were merged long ago, and those that a killed process wrote and never committed."""
@@ -298,6 +304,21 @@ def _mark(handle: DeltaTable | None, writer: str) -> int | None:
 def _has(handle: DeltaTable | None, writer: str, seq: int) -> bool:
     stored = _mark(handle, writer)
     return stored is not None and stored >= seq
+
+
+@contextmanager
+def _alone(table: Path, *, wait: bool) -> Iterator[bool]:
+    """Whether this process alone merges now: delta-rs sees no conflict between two merges of the same files, and doubled all their rows."""
+    fd = os.open(table / "_delta_log", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(fd)
 
 
 def _crowded(files: pa.Table, below_bytes: int, most: int) -> list[date]:
