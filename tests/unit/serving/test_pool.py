@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-import logging
+import io
+import json
 import pickle
 import re
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -23,8 +26,10 @@ from farero.serving.compile import Compiled, compile_model
 from farero.serving.layout import write_contract
 from farero.serving.pool import Pool
 from farero.serving.sample import write_sample
+from farero.telemetry import log_to_stream, stop_logging
 
 SCHEMA = Schema(fields=(Field(name="tenure", kind="number"),))
+Events: TypeAlias = Callable[[], list[dict[str, Any]]]
 LABEL = LabelSpec(name="cnt", kind="number", arrives_within=timedelta(days=1))
 
 
@@ -276,52 +281,48 @@ def _line(kind: type[LinearRegression] = LinearRegression) -> LinearRegression:
     return kind().fit(pd.DataFrame({"tenure": [0.0, 1.0, 2.0]}), [1.0, 3.0, 5.0])
 
 
-def _events(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, dict[str, object]]]:
-    found = ((record.getMessage(), record.levelname, getattr(record, "farero_fields", {})) for record in caplog.records)
-    return [event for event in found if event[0].startswith("engine.")]
+@pytest.fixture
+def events() -> Iterator[Events]:
+    """What was logged about engines so far."""
+    stream = io.StringIO()
+    handler = log_to_stream(stream)
+    yield lambda: [line for line in map(json.loads, stream.getvalue().splitlines()) if line["event"].startswith("engine.")]
+    stop_logging(handler)
 
 
 @pytest.mark.row("R1")
 def test_a_compiled_engine_that_equals_the_original_serves_and_the_comparison_is_logged(
-    shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("farero"), "propagate", True)
-    with caplog.at_level(logging.INFO, logger="farero"):
-        loaded = Pool(shelf.files).swap("bikes", shelf.version("1.0.0", _line()))
+    loaded = Pool(shelf.files).swap("bikes", shelf.version("1.0.0", _line()))
     assert loaded.engine.kind == "compiled"
     assert "equals the original on" in loaded.engine.detail
-    ((event, level, fields),) = _events(caplog)
-    assert (event, level, fields["passed"], fields["flips"], fields["version"]) == ("engine.checked", "INFO", True, 0, "1.0.0")
-    assert int(str(fields["rows"])) > 1000
+    (told,) = events()
+    assert (told["event"], told["level"], told["passed"], told["flips"], told["version"]) == ("engine.checked", "info", True, 0, "1.0.0")
+    assert told["rows"] > 1000
 
 
 @pytest.mark.row("R1")
 def test_a_compiled_engine_that_differs_is_never_served_and_never_goes_by_in_silence(
-    shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def of_another(model: object, label: LabelSpec, schema: Schema) -> Compiled:
         return compile_model(LinearRegression().fit(pd.DataFrame({"tenure": [0.0, 1.0]}), [1.0, 3.1]), label, schema)
 
     monkeypatch.setattr(checked, "compile_model", of_another)
-    monkeypatch.setattr(logging.getLogger("farero"), "propagate", True)
-    with caplog.at_level(logging.INFO, logger="farero"):
-        loaded = Pool(shelf.files).swap("bikes", shelf.version("1.0.0", _line()))
+    loaded = Pool(shelf.files).swap("bikes", shelf.version("1.0.0", _line()))
     assert loaded.engine.kind == "original"
     assert "the compiled engine was refused: it differs by" in loaded.engine.detail
-    (_, (event, level, fields)) = _events(caplog)
-    assert (event, level) == ("engine.refused", "WARNING")
-    assert str(fields["because"]) in loaded.engine.detail
+    _, told = events()
+    assert (told["event"], told["level"]) == ("engine.refused", "warning")
+    assert told["because"] in loaded.engine.detail
 
 
-def test_a_model_that_is_not_compiled_says_so_and_is_no_refusal(
-    shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logging.getLogger("farero"), "propagate", True)
-    with caplog.at_level(logging.INFO, logger="farero"):
-        loaded = Pool(shelf.files).swap("bikes", shelf.version("1.0.0", _line(Straight)))
+def test_a_model_that_is_not_compiled_says_so_and_is_no_refusal(shelf: Shelf, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = Pool(shelf.files).swap("bikes", shelf.version("1.0.0", _line(Straight)))
     assert loaded.engine.kind == "original"
     assert loaded.engine.detail == "Straight is not among the models that are compiled."
-    assert _events(caplog) == []
+    assert events() == []
 
 
 def test_a_version_that_is_only_judged_is_not_compiled_and_is_when_it_is_to_serve(shelf: Shelf) -> None:
@@ -342,16 +343,14 @@ def test_a_pool_without_compiled_engines_serves_the_original(shelf: Shelf) -> No
 
 @pytest.mark.row("M11")
 def test_a_model_that_answers_otherwise_than_when_it_was_trained_serves_and_says_so_with_the_libraries_that_changed(
-    shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("farero"), "propagate", True)
     sample = {"tenure": np.array([1.0, 2.0])}
     version = replace(shelf.version("1.0.0", _line(), answers=(sample, [3.0, 5.5])), environment={"scikit-learn": "0.9"})
-    with caplog.at_level(logging.INFO, logger="farero"):
-        loaded = Pool(shelf.files).swap("bikes", version)
+    loaded = Pool(shelf.files).swap("bikes", version)
     assert loaded.engine.kind == "compiled"
     assert re.fullmatch(r"the model answers differently.*scikit-learn \S+ instead of 0\.9: worst difference 0\.091", loaded.moved)
-    event, level, fields = _events(caplog)[-1]
-    assert (event, level, fields["because"]) == ("engine.moved", "WARNING", loaded.moved)
+    told = events()[-1]
+    assert (told["event"], told["level"], told["because"]) == ("engine.moved", "warning", loaded.moved)
     same = replace(shelf.version("1.1.0", _line(), answers=(sample, [3.0, 5.0])), environment={"scikit-learn": "0.9"})
     assert Pool(shelf.files).swap("bikes", same).moved == ""
