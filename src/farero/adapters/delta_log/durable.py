@@ -52,7 +52,7 @@ def force_checkpoint(table: Path) -> None:
 
 
 def set_aside(table: Path, version: int) -> None:
-    """Take the newest commit back. Its entry stays beside the others as `*.torn`. One that has a follower stays: a gap would end the table."""
+    """Take the newest commit back: its entry becomes `*.torn`. One that has a follower stays, for a gap would end the table."""
     commit = _commit(table, version)
     if not _commit(table, version + 1).exists():
         commit.rename(commit.with_suffix(".torn"))
