@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -31,6 +32,7 @@ PARTS = ("peers", "record", "workers", "half-load", "memory")
 def main() -> None:
     """Measure and print."""
     wanted = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that no server outlives this
     load.install_wrk()
     machine = report.machine() | {"load generator": load.generator()}
     bench = Bench(
@@ -124,7 +126,7 @@ def compared(bench: Bench, model: str, rows: int) -> Table:
                 f"{count(min(measured))} – {count(max(measured))}",
                 times(ours / figure["rate"]) if ours else "–",
                 count(figure["cpu_us"]),
-                f"1/{count(figure['cpu_us'] / found['farero']['cpu_us'])}" if ours else "–",
+                times(figure["cpu_us"] / found["farero"]["cpu_us"]) if ours else "–",
                 ms(figure["p50_ms"]),
                 ms(figure["p99_ms"]),
                 str(sum(one.failed for one in bench.figures[model, rows, name])),
@@ -133,7 +135,7 @@ def compared(bench: Bench, model: str, rows: int) -> Table:
     asked = "one row a request" if rows == 1 else f"{rows} rows a request"
     return Table(
         title=f"{model.capitalize()}, {asked}, {bench.connections} connections",
-        header=["", "requests/s", "lowest – highest", "Farero is", "CPU µs/request", "Farero's is", "p50", "p99", "failed"],
+        header=["", "requests/s", "lowest – highest", "Farero is", "CPU µs/request", "of Farero's", "p50", "p99", "failed"],
         rows=lines,
     )
 
