@@ -1,4 +1,4 @@
-"""Generates the lists of names that a model file may hold: fits every model of every known library here, pickles it, and reads off the names.
+"""Generates the lists of names that a model file may hold: fits every model of the known libraries, pickles it, reads off the names.
 
     python tools/allow_list.py            # writes src/farero/serving/allowed/<library>-<version>.json for what is installed
 
@@ -59,18 +59,17 @@ def fitted_sklearn() -> Iterator[tuple[str, Any]]:
     from sklearn.utils._test_common.instance_generator import _construct_instances
 
     random = np.random.default_rng(SEED)
-    X, y = random.uniform(1, 2, (60, 4)), random.integers(0, 2, 60)
+    rows, y = random.uniform(1, 2, (60, 4)), random.integers(0, 2, 60)
     texts = ["one two three", "two three four", "four five"]
-    square = X @ X.T
-    tries: list[tuple[Any, ...]] = [
-        (X, y), (X, np.eye(2)[y]), (X[:, :1], y), (X[:, 0], y), (texts, None), ([{"a": 1.0, "b": "x"}, {"a": 2.0, "b": "y"}], None),
-        (random.uniform(0, 1, (60, 2)),) * 2, (square, None), (y,), ([["a", "b"], ["b"]],), (X, y + 0.5), (random.uniform(0, 1, (9, 3)), None),
-    ]  # fmt: skip
+    square = rows @ rows.T
+    tries: list[tuple[Any, ...]] = [(rows, y), (rows, np.eye(2)[y]), (rows[:, :1], y), (rows[:, 0], y), (texts, None)]
+    tries += [([{"a": 1.0, "b": "x"}, {"a": 2.0, "b": "y"}], None), (random.uniform(0, 1, (60, 2)),) * 2, (square, None), (y,)]
+    tries += [([["a", "b"], ["b"]],), (rows, y + 0.5), (random.uniform(0, 1, (9, 3)), None)]
     for name, kind in all_estimators():
         if name == "FrozenEstimator":
             from sklearn.linear_model import LogisticRegression
 
-            yield name, kind(LogisticRegression().fit(X, y))
+            yield name, kind(LogisticRegression().fit(rows, y))
             continue
         fitted = [made for estimator in _construct_instances(kind) if (made := _fit(estimator, tries)) is not None]
         if not fitted:
@@ -82,7 +81,7 @@ def _fit(estimator: Any, tries: list[tuple[Any, ...]]) -> Any:
     for data in tries:
         try:
             return estimator.fit(*data)
-        except Exception:  # noqa: BLE001, S112  # the next data set may fit
+        except Exception:  # noqa: BLE001  # the next data set may fit
             continue
     return None
 
@@ -90,8 +89,20 @@ def _fit(estimator: Any, tries: list[tuple[Any, ...]]) -> Any:
 def fitted_together() -> Iterator[tuple[str, Any]]:
     """Pipelines, column transformers, searches, kernels, losses and data types, in the ways people put them together."""
     from sklearn import (
-        calibration, compose, ensemble, gaussian_process, impute, isotonic, linear_model, model_selection, neighbors, neural_network,
-        pipeline, preprocessing, svm, tree,
+        calibration,
+        compose,
+        ensemble,
+        gaussian_process,
+        impute,
+        isotonic,
+        linear_model,
+        model_selection,
+        neighbors,
+        neural_network,
+        pipeline,
+        preprocessing,
+        svm,
+        tree,
     )  # fmt: skip
     from sklearn.gaussian_process import kernels
 
@@ -104,17 +115,15 @@ def fitted_together() -> Iterator[tuple[str, Any]]:
         preprocessing.OneHotEncoder(handle_unknown="ignore"), preprocessing.OneHotEncoder(sparse_output=False, drop="if_binary"),
         preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), preprocessing.TargetEncoder(),
     ):  # fmt: skip
-        columns = compose.ColumnTransformer(
-            [("n", pipeline.make_pipeline(impute.SimpleImputer(strategy="median", add_indicator=True), preprocessing.StandardScaler()), numbers),
-             ("w", pipeline.make_pipeline(impute.SimpleImputer(strategy="most_frequent"), encoder), words)],
-            remainder="drop",
-        )  # fmt: skip
+        scaled = pipeline.make_pipeline(impute.SimpleImputer(strategy="median", add_indicator=True), preprocessing.StandardScaler())
+        encoded = pipeline.make_pipeline(impute.SimpleImputer(strategy="most_frequent"), encoder)
+        columns = compose.ColumnTransformer([("n", scaled, numbers), ("w", encoded, words)], remainder="drop")
         yield "pipeline", pipeline.make_pipeline(columns, linear_model.LogisticRegression()).fit(frame, y)
         yield "pipeline", pipeline.make_pipeline(columns, ensemble.RandomForestClassifier(5)).fit(frame, names)
-    chosen = compose.make_column_transformer(
-        (preprocessing.OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=2), compose.make_column_selector(dtype_include=["object", "category", "string"])),
-        ("passthrough", compose.make_column_selector(dtype_include="number")), remainder="passthrough",
-    )  # fmt: skip
+    rare = preprocessing.OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=2)
+    texts = compose.make_column_selector(dtype_include=["object", "category", "string"])
+    others = ("passthrough", compose.make_column_selector(dtype_include="number"))
+    chosen = compose.make_column_transformer((rare, texts), others, remainder="passthrough")
     yield "selector", pipeline.make_pipeline(chosen, ensemble.HistGradientBoostingClassifier(max_iter=4)).fit(frame, y)
     for output in ("pandas", "default"):
         scaled = preprocessing.StandardScaler().set_output(transform=output)
@@ -318,9 +327,10 @@ def main() -> None:
         version = allow_list.version_here(library)
         content = {"library": library, "version": version, **{use.name.lower(): found for use, found in uses.items()}}
         (folder / f"{library}-{version}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        print(f"{library} {version}:", ", ".join(f"{sum(map(len, found.values()))} {use.name.lower()}" for use, found in uses.items()))
+        counts = ", ".join(f"{sum(map(len, found.values()))} {use.name.lower()}" for use, found in uses.items())
+        sys.stdout.write(f"{library} {version}: {counts}\n")
     for why, where in sorted(left_out.items()):
-        print(f"left out: {why}: {', '.join(sorted(where))}")
+        sys.stdout.write(f"left out: {why}: {', '.join(sorted(where))}\n")
 
 
 def _take(found: Scan, kind: str, names: dict[tuple[str, str], Use], left_out: dict[str, set[str]]) -> None:

@@ -248,8 +248,10 @@ def _onnx(content: bytes, table: pd.DataFrame, names: list[str]) -> list[Any]:
         ("classes", CATBOOST, lambda m, t: m.model.predict_proba(_words(t))),
         ("number", CATBOOST_NUMBER, lambda m, t: m.model.predict(_words(t))),
     ],
-    ids=lambda value: value.split("import ")[1].split()[0] if isinstance(value, str) and "import" in value else value if isinstance(value, str) else "",
-)  # fmt: skip
+    ids=lambda value: (
+        value.split("import ")[1].split()[0] if isinstance(value, str) and "import" in value else value if isinstance(value, str) else ""
+    ),
+)
 def test_what_train_returns_serves_with_its_librarys_own_answers(
     place: Open, label: str, train: str, own: Callable[[Any, Any], Any]
 ) -> None:

@@ -38,6 +38,11 @@ def adapted(model: Any, label: LabelSpec) -> Any:
     return model
 
 
+def bare(model: Any) -> Any:
+    """What is inside, for those who read a model's trees or weights instead of asking it."""
+    return model.model if isinstance(model, (_Around, _Shares)) and hasattr(model, "model") else model
+
+
 def needed(library: str) -> Any:
     """The library, imported.
 

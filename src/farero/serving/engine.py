@@ -10,6 +10,7 @@ from farero.core.label import LabelSpec
 from farero.core.prediction import Outputs
 from farero.core.schema import Columns, Schema
 from farero.errors import PredictFailed
+from farero.project.adapted import bare
 from farero.project.frame import frame
 from farero.serving.answers import Engine, EngineKind, Quick, class_order, numbers, outputs, shares, values, width
 from farero.serving.checked import Choice, choose
@@ -37,7 +38,7 @@ def chosen(folder: Path, label: LabelSpec, schema: Schema, *, gate: bool = True)
     """As `load`, with what was found when the engines were compared."""
     model = load_model(folder, label, schema)
     original = Original(model, label, schema)
-    return choose(original, model, label, schema, read_sample(folder, schema)) if gate else Choice(engine=original)
+    return choose(original, bare(model), label, schema, read_sample(folder, schema)) if gate else Choice(engine=original)
 
 
 class Original:

@@ -31,7 +31,7 @@ FRAME = pd.DataFrame(
 def test_columns_become_numbers_in_one_known_way() -> None:
     np.testing.assert_array_equal(
         numbers(FRAME), [[1.0, 1.0, 1.0, 1704067200.0], [np.nan, np.nan, 0.0, 1704153600.0], [3.0, 0.0, 1.0, np.nan]]
-    )  # fmt: skip
+    )
 
 
 def test_a_model_that_has_all_it_needs_stays_as_it_is() -> None:
@@ -80,8 +80,12 @@ def test_the_other_probability_is_added_where_only_one_is_given(given: Any, expe
 
 @pytest.mark.parametrize(
     ("library", "install"),
-    [("onnxruntime", r"pip install 'farero\[onnx\]'"), ("mlflow.pyfunc", r"pip install 'farero\[mlflow\]'"), ("lightgbm", "pip install lightgbm")],
-)  # fmt: skip
+    [
+        ("onnxruntime", r"pip install 'farero\[onnx\]'"),
+        ("mlflow.pyfunc", r"pip install 'farero\[mlflow\]'"),
+        ("lightgbm", "pip install lightgbm"),
+    ],
+)
 @pytest.mark.row("S10")
 def test_a_library_that_is_not_there_says_how_it_comes(monkeypatch: pytest.MonkeyPatch, library: str, install: str) -> None:
     def absent(name: str) -> None:
@@ -120,9 +124,14 @@ def _onnx(label: LabelSpec, session: _Session) -> OnnxModel:
 
 def test_an_onnx_graph_gets_each_column_in_the_type_that_it_wants() -> None:
     session = _Session(
-        [_Input("kind", "tensor(string)"), _Input("size", "tensor(float)"), _Input("is_new", "tensor(bool)"), _Input("at", "tensor(int64)", (None,))],
+        [
+            _Input("kind", "tensor(string)"),
+            _Input("size", "tensor(float)"),
+            _Input("is_new", "tensor(bool)"),
+            _Input("at", "tensor(int64)", (None,)),
+        ],
         [np.zeros(3)],
-    )  # fmt: skip
+    )
     _onnx(NUMBER, session).predict(FRAME)
     assert session.fed["kind"].tolist() == [["x"], [""], ["y"]]
     assert session.fed["size"].dtype == np.float32

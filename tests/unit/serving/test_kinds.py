@@ -24,10 +24,16 @@ FRAME = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [3.0, 1.0, 1.0]})
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("m.pkl", "pickle"), ("m.pickle", "pickle"), ("m.JOBLIB", "pickle"), ("m.onnx", "onnx"), ("m.ubj", "xgboost"), ("m.json", "xgboost"),
-        ("m.txt", "lightgbm"), ("m.cbm", "catboost"),
+        ("m.pkl", "pickle"),
+        ("m.pickle", "pickle"),
+        ("m.JOBLIB", "pickle"),
+        ("m.onnx", "onnx"),
+        ("m.ubj", "xgboost"),
+        ("m.json", "xgboost"),
+        ("m.txt", "lightgbm"),
+        ("m.cbm", "catboost"),
     ],
-)  # fmt: skip
+)
 def test_the_ending_says_the_kind(tmp_path: Path, name: str, kind: str) -> None:
     (tmp_path / name).write_bytes(b"x")
     assert kind_of(tmp_path / name) == kind
