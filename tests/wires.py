@@ -70,6 +70,7 @@ class Transport(asyncio.Transport):
         self.sent = b""
         self.paused = False
         self.closed = False
+        self.ended = False
         self.protocol: Wire | None = None
 
     def write(self, data: Any) -> None:
@@ -81,6 +82,9 @@ class Transport(asyncio.Transport):
             self.closed = True
             assert self.protocol is not None
             asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
+
+    def write_eof(self) -> None:
+        self.ended = True
 
     def is_closing(self) -> bool:
         return self.closed

@@ -45,6 +45,7 @@ TITLES: Mapping[int, str] = {
     415: "The body is not in a form that is read here",
     422: "The input has faults",
     429: "Too many requests",
+    431: "The head is too large",
     500: "Something failed inside",
     503: "Not available right now",
 }
@@ -64,6 +65,24 @@ class TooLarge(errors.BadInput):
     code = "body-too-large"
 
 
+class CutShort(errors.BadInput):
+    """The request ended before its body did."""
+
+    code = "body-cut-short"
+
+
+class NotHttp(errors.CallerError):
+    """What came is not HTTP/1.1 that can be read in one way only; the connection is closed."""
+
+    code = "not-http"
+
+
+class HeadTooLarge(NotHttp):
+    """The address and the headers are larger than this server reads; the connection is closed."""
+
+    code = "head-too-large"
+
+
 def status_of(error: errors.FareroError) -> int:
     """The HTTP status of an error of ours.
 
@@ -72,6 +91,8 @@ def status_of(error: errors.FareroError) -> int:
     """
     if isinstance(error, TooLarge):
         return 413
+    if isinstance(error, HeadTooLarge):
+        return 431
     return next(status for kind, status in STATUS if isinstance(error, kind))
 
 

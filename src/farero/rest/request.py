@@ -12,7 +12,7 @@ from starlette.types import Receive
 
 from farero.core.schema import Fault
 from farero.errors import BadInput
-from farero.rest.errors import TooLarge
+from farero.rest.errors import CutShort, TooLarge
 
 # Reading on for a while lets a client that is still sending see the answer instead of a broken pipe.
 DRAIN_FACTOR = 8
@@ -34,6 +34,7 @@ async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, li
 
     Raises:
         TooLarge: it has more than `limit` bytes.
+        CutShort: the client hung up, or went on with what is no HTTP. What came is not acted upon, even where it can be read.
     """
     declared = 0
     for name, value in headers:
@@ -47,7 +48,7 @@ async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, li
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            break
+            raise CutShort
         chunk = message.get("body", b"")
         size += len(chunk)
         if size <= limit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -65,6 +65,14 @@ class Turn:
             self._loop.call_soon(self._flush)
         self._waiting.append(_Answer(wire, hot, shot, request_id, begun))
 
+    def refusal(self, error: FareroError, request_id: str, *, route: str = ROUTE, more: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
+        """The whole answer that tells an error; counted as sent."""
+        status, headers, body = refusal(error, request_id)
+        self._app.meters.counter("farero_requests_total", route=route, code=str(status)).add()
+        self._app.meters.counter("farero_errors_total", code=error.code).add()
+        said = _spelt([*self._date(), *headers, *more])
+        return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, HTTPStatus(status).phrase.encode(), said, body)
+
     def write_lines(self) -> None:
         """Let the log file have the lines that are still held."""
         self._lines.flush()
@@ -84,7 +92,7 @@ class Turn:
         now = perf_counter()
         if error is not None:
             for answer in answers:
-                answer.wire.answered(self._refusal(error, answer.request_id), now)
+                answer.wire.answered(self.refusal(error, answer.request_id), now)
             return
         dated = self._date()
         if dated is not self._dated:
@@ -112,12 +120,6 @@ class Turn:
             meters.counter("farero_fast_requests_total", model=model),
         )
         return made
-
-    def _refusal(self, error: FareroError, request_id: str) -> bytes:
-        status, headers, body = refusal(error, request_id)
-        self._app.meters.counter("farero_requests_total", route=ROUTE, code=str(status)).add()
-        self._app.meters.counter("farero_errors_total", code=error.code).add()
-        return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, HTTPStatus(status).phrase.encode(), _spelt([*self._date(), *headers]), body)
 
 
 def routes(app: App, max_rows: int) -> Mapping[bytes, Hot]:

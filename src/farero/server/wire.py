@@ -16,11 +16,22 @@ from typing import Any, Final
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from farero.rest.errors import HeadTooLarge, NotHttp
 from farero.rest.hot import MOST_BYTES, Hot
+from farero.rest.request import request_id_of
 from farero.server.turn import Turn
 
 REMEMBERED: Final = 4096
 """Heads that are remembered. A client that varies its heads without end must not fill the memory."""
+
+REMEMBERED_BYTES: Final = 2 << 10
+"""Heads beyond this size are read anew each time, for the same reason."""
+
+MOST_HEAD: Final = 64 << 10
+"""Bytes of an address and its headers that are read. The parser itself has no limit."""
+
+LINGER_S: Final = 1.0
+"""How long a client that was told off may take to read it [s]."""
 
 MOST_LATER: Final = 256 << 10
 """Bytes that a client may send ahead of its answers; then it is not read from until they are out."""
@@ -56,7 +67,7 @@ class Heads:
         if known is not None:
             return known
         found = _HeadReader(self._routes).read(head)
-        if found.request_id is None:  # one with an id of its own hardly comes twice
+        if found.request_id is None and len(head) <= REMEMBERED_BYTES:  # one with an id of its own hardly comes twice
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[head] = found
@@ -117,10 +128,15 @@ class Wire(HttpToolsProtocol):
         self._gathered = b""  # a hot request whose body has not come whole
         self._later = b""  # what came while an answer was on its way
         self._leaving = False
+        self._headed = True  # whether uvicorn's parser has read the head of its message to the end
+        self._head_bytes = 0  # how much of it came so far
+        self._refusal: NotHttp | None = None  # why nothing more is read; told once all answers before are out
         self.seen = perf_counter()
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
+        if self._refusal is not None:
+            return
         if self._held:
             self._later += data
             if len(self._later) > MOST_LATER:
@@ -130,12 +146,27 @@ class Wire(HttpToolsProtocol):
             data, self._gathered = self._gathered + data, b""
         if self._between and data.startswith(b"POST /") and (self.cycle is None or self.cycle.response_complete) and self._take(data):
             return
+        self.seen = perf_counter()
         super().data_received(data)
+        if not self._headed:
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD and self._refusal is None:
+                self._refuse(HeadTooLarge())
 
     def on_message_begin(self) -> None:
         """uvicorn's parser has begun a message."""
-        self._between = False
+        self._between = self._headed = False
+        self._head_bytes = 0
         super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """uvicorn's parser has read a head to its end."""
+        size = len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
+        if size > MOST_HEAD:
+            self._head_bytes = size
+            raise HeadTooLarge  # the parser stops with an error of its own
+        super().on_headers_complete()
+        self._headed = True
 
     def on_message_complete(self) -> None:
         """uvicorn's parser has read a message to its end."""
@@ -145,7 +176,21 @@ class Wire(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """uvicorn has answered: from now on the connection may be idle, and not since the last request of the hot lane."""
         self.seen = perf_counter()
+        last = not self.pipeline
         super().on_response_complete()
+        if last and self._refusal is not None:
+            self._tell(self._refusal)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's words)
+        """uvicorn's parser cannot go on."""
+        self._refuse(HeadTooLarge() if self._head_bytes > MOST_HEAD else NotHttp())
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing here speaks another protocol. It is answered in this one; but its parser reads no further, so the connection ends."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self.cycle.keep_alive = False
 
     def answered(self, payload: bytes, now: float) -> None:
         """Send the answer that was held until it was recorded."""
@@ -170,13 +215,48 @@ class Wire(HttpToolsProtocol):
             super().shutdown()
 
     def is_idle(self, since: float) -> bool:
-        """Whether nothing has happened here since then, on the hot lane; uvicorn watches over its own requests."""
-        return not self._held and self._between and self.seen < since and (self.cycle is None or self.cycle.response_complete)
+        """Whether the client has sent nothing since then, although it is its turn; uvicorn watches only between its own requests."""
+        if self._held or self.seen >= since:
+            return False
+        if not self._between:  # within a message: half a head, or half a body
+            return not self.flow.read_paused
+        return self.cycle is None or self.cycle.response_complete
+
+    def _refuse(self, refusal: NotHttp) -> None:
+        """Read nothing more. Requests that came whole before are answered first: a refusal must not be taken for their answer."""
+        if self.transport.is_closing():
+            return
+        self._refusal = refusal
+        begun = self.cycle if self._headed and not self._between else None  # the request within which it happened
+        if begun is not None and begun.response_started:
+            self.transport.close()
+            return
+        due = begun is None and self.cycle is not None and not self.cycle.response_complete
+        if begun is not None and self.pipeline and self.pipeline[0][0] is begun:
+            self.pipeline.popleft()
+            due = True
+        elif begun is not None:  # it is told that the client is gone, and stores nothing
+            begun.disconnected = True
+            begun.message_event.set()
+        if due:
+            self.flow.pause_reading()
+        else:
+            self._tell(refusal)
+
+    def _tell(self, refusal: NotHttp) -> None:
+        if self.transport.is_closing():
+            return
+        own = request_id_of(() if self._between else self.headers)
+        self.transport.write(self._turn.refusal(refusal, own, route="(none)", more=((b"connection", b"close"),)))
+        # Closed at once, a client that is still sending would be reset before it has read this: it may go on for a moment, unheard.
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self.loop.call_later(LINGER_S, self.transport.close)
 
     def _take(self, data: bytes) -> bool:
         begun = perf_counter()
         end = data.find(b"\r\n\r\n") + 4
-        if end < 4 or self.flow.write_paused:
+        if not 4 <= end <= MOST_HEAD or self.flow.write_paused:
             return False
         head = self._heads.read(data[:end])
         hot = head.hot

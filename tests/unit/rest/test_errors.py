@@ -9,13 +9,13 @@ import pytest
 
 from farero import errors
 from farero.core.schema import Fault
-from farero.rest.errors import TooLarge, answer_error, status_of
+from farero.rest.errors import CutShort, HeadTooLarge, NotHttp, TooLarge, answer_error, status_of
 
 EXPECTED = {
     errors.SchemaMismatch: 422, errors.BadInput: 422, TooLarge: 413, errors.ModelNotFound: 404, errors.VersionNotFound: 404,
     errors.IncidentNotFound: 404, errors.StaleDecision: 409, errors.LeaseHeld: 409, errors.IllegalMove: 409, errors.Denied: 403,
     errors.NotReady: 503, errors.StoreUnavailable: 503, errors.LogUnavailable: 503, errors.ModelsUnavailable: 503,
-    errors.TrainFailed: 500, errors.PredictFailed: 500, errors.Corrupt: 500,
+    errors.TrainFailed: 500, errors.PredictFailed: 500, errors.Corrupt: 500, CutShort: 422, NotHttp: 400, HeadTooLarge: 431,
 }  # fmt: skip
 
 

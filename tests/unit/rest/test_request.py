@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from farero.errors import BadInput
-from farero.rest.errors import TooLarge
+from farero.rest.errors import CutShort, TooLarge
 from farero.rest.request import decode, read_body, request_id_of
 
 
@@ -42,6 +42,16 @@ def test_a_body_within_the_limit_is_read_whole() -> None:
 def test_a_body_over_the_limit_is_refused_whatever_its_header_says() -> None:
     with pytest.raises(TooLarge, match="at most 4"):
         asyncio.run(read_body([(b"content-length", b"1")], receive_of([b"abc", b"de"]), 4))
+
+
+def test_a_body_whose_client_has_gone_is_not_read_even_where_it_could_be() -> None:
+    messages = iter([{"type": "http.request", "body": b"{}", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    with pytest.raises(CutShort):
+        asyncio.run(read_body([], receive, 100))
 
 
 def test_a_compressed_body_is_refused() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.wires import Answer, Reader, Rig, on_a_loop, post, turns, unrecorded
 
-from farero.server.wire import MOST_LATER, REMEMBERED, Heads
+from farero.server.wire import MOST_HEAD, MOST_LATER, REMEMBERED, REMEMBERED_BYTES, Heads
 
 
 def asked(*pieces: bytes, models: tuple[str, ...] = ("lines",)) -> list[Answer]:
@@ -135,7 +135,7 @@ def test_what_is_no_http_is_refused_and_the_connection_closed(request_: bytes) -
         wire.data_received(request_)
         await turns()
         assert [answer.status for answer in Reader(transport.sent).answers] == [400]
-        assert transport.closed
+        assert transport.ended
         assert rig.log.frames == []
 
     on_a_loop(scenario)
@@ -148,7 +148,7 @@ def test_a_length_that_is_too_short_never_makes_the_rest_part_of_the_body() -> N
         wire.data_received(post(body=b'{"x": 1}{"x": 2}', length=8))
         await turns()
         assert [answer.status for answer in Reader(transport.sent).answers] == [200, 400]
-        assert transport.closed
+        assert transport.ended
 
     on_a_loop(scenario)
 
@@ -349,7 +349,7 @@ async def _begun(rig: Rig, send: Callable[[bytes], None]) -> None:
         (_careful, False, True),
         (_held, False, False),
         (_slow, False, False),
-        (_begun, False, False),
+        (_begun, False, True),
     ],
 )
 def test_a_connection_is_idle_once_nothing_is_under_way_and_nothing_has_happened_for_long(
@@ -367,3 +367,32 @@ def test_a_connection_is_idle_once_nothing_is_under_way_and_nothing_has_happened
         await asyncio.sleep(0.12)  # /slow ends before the loop does
 
     on_a_loop(scenario)
+
+
+@pytest.mark.row("S2")
+@pytest.mark.parametrize("path", ["/predict", "/slow"])
+def test_a_request_before_something_broken_is_answered_first(path: str) -> None:
+    async def scenario() -> None:
+        wire, transport = Rig().connect()
+        wire.data_received(post(path=path) + b"POST /slow HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+        await asyncio.sleep(0.15)
+        told = Reader(transport.sent).answers
+        assert [answer.status for answer in told] == [200, 400]
+        assert told[1].json["request_id"] == told[1].headers["x-request-id"]
+
+    on_a_loop(scenario)
+
+
+@pytest.mark.row("S2")
+@pytest.mark.parametrize("pieces", [1, 50])
+def test_a_head_without_end_is_not_kept(pieces: int) -> None:
+    head = b"POST /predict HTTP/1.1\r\nContent-Length: 7\r\nX-Long: " + b"v" * MOST_HEAD + b"\r\n\r\n"
+    size = len(head) // pieces + 1
+    [answer] = asked(*(head[at : at + size] for at in range(0, len(head), size)))
+    assert (answer.status, answer.json["code"], answer.headers["connection"]) == (431, "head-too-large", "close")
+
+
+def test_a_big_head_is_read_and_not_remembered() -> None:
+    heads = Heads({})
+    heads.read(b"GET / HTTP/1.1\r\nX: " + b"v" * REMEMBERED_BYTES + b"\r\n\r\n")
+    assert heads._known == {}
