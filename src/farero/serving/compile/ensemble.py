@@ -14,7 +14,7 @@ from farero.serving.compile.columns import Numeric, Seen, numeric
 from farero.serving.compile.links import IDENTITY
 from farero.serving.compile.memory import address
 from farero.serving.compile.program import Program
-from farero.serving.compile.trees import LARGE, SMALL
+from farero.serving.compile.trees import LANES, LARGE, SMALL
 
 _SMALL_FEATURES = 1 << 11
 _SMALL_NODES = 1 << 20
@@ -80,14 +80,16 @@ class Packed:
         columns: list[Numeric] = [numeric(column) for column in ensemble.seen.columns]
         program = Program(columns, ensemble.seen.guards)
         small = ensemble.float32 and _fits_small(ensemble, program.total)
-        nodes, leaves, roots, bits = _pack(ensemble.trees, small, ensemble.float32)
+        # One row meets sixteen trees at a time, so trees that say nothing fill up the last sixteen.
+        given = [*ensemble.trees, *[_silent(ensemble.trees[0].value.shape[1])] * (-len(ensemble.trees) % LANES)]
+        nodes, leaves, roots, bits = _pack(given, small, ensemble.float32)
         self._arrays: dict[str, NDArray[Any]] = {
             "instructions": program.instructions,
             "tables": program.tables,
             "nodes": nodes,
             "leaves": leaves,
             "roots": roots,
-            "outputs": np.array([tree.output for tree in ensemble.trees], dtype=np.int64),
+            "outputs": np.array([tree.output for tree in given], dtype=np.int64),
             "bits": bits,
             "start": np.ascontiguousarray(ensemble.start, dtype=np.float64),
             "divisor": np.array([ensemble.divisor]),
@@ -95,12 +97,13 @@ class Packed:
         }
         stride = len(ensemble.start)
         block = int(np.clip(_BLOCK_BYTES // (4 * max(program.total, 1)), 64, 1024)) // 16 * 16
-        self.scratch_bytes = block * (12 * program.total + 8 * stride) + 64
+        self.scratch_bytes = block * (16 * program.total + 8 * stride) + 64
         words = {
             "small": small, "columns": program.width, "total": program.total, "instruction_count": len(program.instructions),
             "table_count": len(program.tables), "node_count": len(nodes), "leaf_count": leaves.size, "trees": len(ensemble.trees),
             "leaf_width": leaves.shape[1], "bit_count": len(bits), "link": ensemble.link, "shares": stride, "wide": wide,
             "single": ensemble.single, "gaps_refused": not ensemble.gaps, "block": block, "float32": ensemble.float32,
+            "padded": len(given),
         }  # fmt: skip
         self._words = {name: int(word) for name, word in words.items()}
         self.kernel = trees.kernel()
@@ -111,6 +114,15 @@ class Packed:
         return np.array([words[name] for name in trees.STATE], dtype=np.int64)
 
 
+def _silent(width: int) -> Tree:
+    nothing = np.full(1, -1)
+    one = np.ones(1)
+    return Tree(
+        left=nothing, right=nothing, feature=np.zeros(1, np.int64), threshold=one, missing_left=one > 0, value=np.zeros((1, width)),
+        weight=one, bits={},
+    )  # fmt: skip
+
+
 def _fits_small(ensemble: Ensemble, total: int) -> bool:
     return total <= _SMALL_FEATURES and all(len(tree.left) <= _SMALL_NODES and not tree.bits for tree in ensemble.trees)
 
@@ -119,7 +131,7 @@ def float32_at_most(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
     """The largest float32 that is at most each threshold: a float32 is at most the one where it is at most the other."""
     with np.errstate(over="ignore"):
         near = thresholds.astype(np.float32)
-    return np.where(near.astype(np.float64) > thresholds, np.nextafter(near, np.float32(-np.inf)), near)
+        return np.where(near.astype(np.float64) > thresholds, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 def _pack(
@@ -142,7 +154,7 @@ def _pack(
         packed = np.zeros(len(order), dtype=SMALL if small else LARGE)
         if small:
             packed["threshold"] = float32_at_most(threshold)
-            packed["word"] = left | feature << np.uint32(20) | missing_left << np.uint32(31)
+            packed["word"] = left | missing_left << np.uint32(20) | feature << np.uint32(21)
         else:
             packed["threshold"] = float32_at_most(threshold) if float32 else threshold
             packed["left"] = left
