@@ -29,6 +29,7 @@ from farero.project.load import settings_of
 from farero.server.answering import answer
 from farero.server.binding import bind
 from farero.server.keeping import keep
+from farero.serving.compile.warm import warm
 from farero.serving.meters import Meters
 from farero.telemetry import LOG_FILE, log, log_to_file, log_to_stream, stop_logging
 from farero.wiring import METERS
@@ -143,6 +144,7 @@ class _Supervisor:
     def run(self) -> None:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
+            warm()
             gc.collect()
             gc.freeze()  # what is here now is never looked through again, so its pages stay shared
             for member in self._members:
