@@ -72,6 +72,8 @@ def fitting(model: Any, label: LabelSpec, declared: tuple[str, ...]) -> Any:
 class _Shares:
     """What all of them share: the answers of a library, in the shape that a classifier gives."""
 
+    model: Any
+
     def __init__(self, label: LabelSpec) -> None:
         self._label = label
 

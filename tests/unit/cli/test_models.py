@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
+
 import pytest
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
 from tests.unit.cli.conftest import Terminal
 
 
@@ -87,3 +93,40 @@ def test_a_forced_training_that_does_not_win_ends_with_1(terminal: Terminal) -> 
     (turn,) = terminal.json("retrain", "--force", "--because", "a new season", code=1)
     assert turn["decision"]["because"] == ["asked for: a new season"]
     assert turn["verdict"]["accepted"] is False
+
+
+def _line(path: Path) -> Path:
+    """y = 2x, fitted elsewhere on an array."""
+    fitted = make_pipeline(SimpleImputer(), LinearRegression()).fit([[float(x), x % 2] for x in range(9)], [2.0 * x for x in range(9)])
+    path.write_bytes(pickle.dumps(fitted))
+    return path
+
+
+@pytest.mark.row("S10")
+def test_a_model_file_made_elsewhere_becomes_a_candidate(terminal: Terminal) -> None:
+    file = str(_line(terminal.root / "line.pkl"))
+    shown = terminal.run("register", file).stdout
+    assert "points 1.2.0 is a candidate version: Pipeline of line.pkl." in shown
+    assert "farero promote 1.2.0" in shown
+    data = str(terminal.root / "data.csv")
+    made = terminal.json("register", file, "--because", "from the team", "--reference", data, "--time", "ts")
+    assert (made["number"], made["because"], made["tags"]["kind"]) == ("1.3.0", "from the team", "pickle")
+    assert made["metrics"]["measured_rows"] == 60
+
+
+@pytest.mark.row("U7")
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("bad.pkl", b"\x80\x04cos\ngetcwd\n)R.", "os.getcwd"),
+        ("cut.pkl", b"\x80\x04cos", "middle"),
+        ("model.pt", b"x", "no kind"),
+        ("absent.pkl", None, "no file"),
+    ],
+)
+def test_a_file_that_cannot_be_brought_in_ends_with_2(terminal: Terminal, name: str, content: bytes | None, says: str) -> None:
+    if content is not None:
+        (terminal.root / name).write_bytes(content)
+    error = terminal.json("register", str(terminal.root / name), code=2)["error"]
+    assert error["code"] == "bad-input"
+    assert says in str(error)
