@@ -97,7 +97,7 @@ class Packed:
         }
         stride = len(ensemble.start)
         block = int(np.clip(_BLOCK_BYTES // (4 * max(program.total, 1)), 64, 1024)) // 16 * 16
-        self.scratch_bytes = block * (16 * program.total + 8 * stride) + 64
+        self.scratch_bytes = block * (16 * program.total + 8 * stride) + 8 * LANES
         words = {
             "small": small, "columns": program.width, "total": program.total, "instruction_count": len(program.instructions),
             "table_count": len(program.tables), "node_count": len(nodes), "leaf_count": leaves.size, "trees": len(ensemble.trees),

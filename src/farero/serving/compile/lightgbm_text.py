@@ -84,7 +84,7 @@ def _tree(fields: Mapping[str, str], output: int, columns: list[Column]) -> Tree
     value = np.array(fields["leaf_value"].split(), dtype=np.float64)
 
     def ints(name: str, size: int) -> NDArray[np.int64]:
-        return np.array(fields.get(name, "").split() or [0] * size, dtype=np.float64).astype(np.int64)
+        return np.array(fields.get(name, "").split() or ["0"] * size, dtype=np.float64).astype(np.int64)
 
     left, right, kinds = ints("left_child", inner), ints("right_child", inner), ints("decision_type", inner)
     feature = ints("split_feature", inner)

@@ -81,28 +81,21 @@ def _say(scores: Any, into: Any, leaves: Any, leaf: Any, width: Any, single: Any
 
 
 @njit(forceinline=True)
-def _eight_say(scores: Any, into: Any, leaves: Any, root: Any, leaf: Any, width: Any, single: Any) -> None:
+def _eight_keep(found: Any, first: Any, root: Any, leaf: Any) -> None:
     # Written out: an index that is known only when it runs would move the tuples from registers to memory.
-    _say(scores, into[0], leaves, root[0] + leaf[0], width, single)
-    _say(scores, into[1], leaves, root[1] + leaf[1], width, single)
-    _say(scores, into[2], leaves, root[2] + leaf[2], width, single)
-    _say(scores, into[3], leaves, root[3] + leaf[3], width, single)
-    _say(scores, into[4], leaves, root[4] + leaf[4], width, single)
-    _say(scores, into[5], leaves, root[5] + leaf[5], width, single)
-    _say(scores, into[6], leaves, root[6] + leaf[6], width, single)
-    _say(scores, into[7], leaves, root[7] + leaf[7], width, single)
+    found[first] = root[0] + leaf[0]
+    found[first + 1] = root[1] + leaf[1]
+    found[first + 2] = root[2] + leaf[2]
+    found[first + 3] = root[3] + leaf[3]
+    found[first + 4] = root[4] + leaf[4]
+    found[first + 5] = root[5] + leaf[5]
+    found[first + 6] = root[6] + leaf[6]
+    found[first + 7] = root[7] + leaf[7]
 
 
 @njit(forceinline=True)
 def _eight_of(values: Any, t: Any) -> Any:
     return (values[t], values[t + 1], values[t + 2], values[t + 3], values[t + 4], values[t + 5], values[t + 6], values[t + 7])
-
-
-@njit(forceinline=True)
-def _eight_apart(first: Any, step: Any) -> Any:
-    return (
-        first, first + step, first + 2 * step, first + 3 * step, first + 4 * step, first + 5 * step, first + 6 * step, first + 7 * step
-    )  # fmt: skip
 
 
 def _walker(step: Any) -> Any:
@@ -141,7 +134,7 @@ def _walker(step: Any) -> Any:
 
     @njit(error_model="numpy")
     def walk(nodes: Any, leaves: Any, bits: Any, roots: Any, trees: Any, outputs: Any, width: Any, columns: Any, total: Any, scores: Any,
-             stride: Any, count: Any, single: Any) -> None:  # fmt: skip
+             stride: Any, count: Any, single: Any, found: Any) -> None:  # fmt: skip
         """Add every tree's leaf to (count, stride) `scores`, for each row in the order of the trees, as the libraries do."""
         o = U(0)
         tiles = count // 16
@@ -154,9 +147,11 @@ def _walker(step: Any) -> Any:
                     nodes, columns, bits, root, root, U(at_) * tile_size,
                     (o, U(1), U(2), U(3), U(4), U(5), U(6), U(7)), (U(8), U(9), U(10), U(11), U(12), U(13), U(14), U(15)),
                 )  # fmt: skip
+                _eight_keep(found, 0, root, a)
+                _eight_keep(found, 8, root, b)
                 into = at_ * 16 * stride + outputs[tree]
-                _eight_say(scores, _eight_apart(into, stride), leaves, root, a, width, single)
-                _eight_say(scores, _eight_apart(into + 8 * stride, stride), leaves, root, b, width, single)
+                for lane in range(16):
+                    _say(scores, into + lane * stride, leaves, found[lane], width, single)
         same = (o, o, o, o, o, o, o, o)
         for row in range(tiles * 16, count):
             tile = U(tiles) * tile_size + U(row - tiles * 16)
@@ -165,12 +160,10 @@ def _walker(step: Any) -> Any:
                 root = _eight_of(roots, t)
                 root2 = _eight_of(roots, t + 8)
                 a, b = sixteen_walks(nodes, columns, bits, root, root2, tile, same, same)
-                p = _eight_of(outputs, t)
-                into8 = (into + p[0], into + p[1], into + p[2], into + p[3], into + p[4], into + p[5], into + p[6], into + p[7])
-                _eight_say(scores, into8, leaves, root, a, width, single)
-                p = _eight_of(outputs, t + 8)
-                into8 = (into + p[0], into + p[1], into + p[2], into + p[3], into + p[4], into + p[5], into + p[6], into + p[7])
-                _eight_say(scores, into8, leaves, root2, b, width, single)
+                _eight_keep(found, 0, root, a)
+                _eight_keep(found, 8, root2, b)
+                for lane in range(16):
+                    _say(scores, into + outputs[t + lane], leaves, found[lane], width, single)
 
     return walk
 
@@ -202,6 +195,7 @@ def run(state: int, rows: int, answers: int, scratch: int, count: int) -> None:
         singles = carray(at(scratch + block * total * 8), (block * total,), np.float32)
         doubles = carray(at(scratch + block * total * 8), (block * total,), np.float64)
         scores = carray(at(scratch + block * total * 16), (n * stride,), np.float64)
+        found = carray(at(scratch + block * (total * 16 + stride * 8)), (16,), np.uint64)
         fill(instructions, tables, given, features, columns, total, n)
         for k in range(n * stride):
             scores[k] = start[k % stride]
@@ -221,12 +215,12 @@ def run(state: int, rows: int, answers: int, scratch: int, count: int) -> None:
         if small:
             nodes = carray(at(s[8]), (s[9],), SMALL)
             if gaps:
-                _gap_walk(nodes, leaves, bits, roots, s[14], outputs, s[15], singles, total, scores, stride, n, s[24] != 0)
+                _gap_walk(nodes, leaves, bits, roots, s[14], outputs, s[15], singles, total, scores, stride, n, s[24] != 0, found)
             else:
-                _small_walk(nodes, leaves, bits, roots, s[14], outputs, s[15], singles, total, scores, stride, n, s[24] != 0)
+                _small_walk(nodes, leaves, bits, roots, s[14], outputs, s[15], singles, total, scores, stride, n, s[24] != 0, found)
         else:
             large = carray(at(s[8]), (s[9],), LARGE)
-            _large_walk(large, leaves, bits, roots, s[14], outputs, s[15], doubles, total, scores, stride, n, s[24] != 0)
+            _large_walk(large, leaves, bits, roots, s[14], outputs, s[15], doubles, total, scores, stride, n, s[24] != 0, found)
         for r in range(n):
             fine = True
             for k in range(total):
