@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from farero.core.prediction import Thresholds, risk_level
+from farero.core.prediction import Thresholds
 from farero.errors import FareroError
 from farero.rest.errors import answer_error
 
@@ -98,9 +98,11 @@ class Hot:
         if shares is None:
             return [_Row(value, None, None) for value in scored.values]
         if scored.probabilities is None:
-            thresholds = self._thresholds
+            # As core.prediction.risk_level, without a call for each row.
+            medium, high = self._thresholds.medium_from, self._thresholds.high_from
             return [
-                _Row(1 if value else 0, share, risk_level(share, thresholds)) for value, share in zip(scored.values, shares, strict=True)
+                _Row(1 if value else 0, share, "low" if share < medium else "medium" if share < high else "high")
+                for value, share in zip(scored.values, shares, strict=True)
             ]
         names = self._classes
         return [
