@@ -52,7 +52,16 @@ def _gap_step(nodes: Any, columns: Any, _bits: Any, root: Any, tile: Any, lane: 
 
 
 @njit(forceinline=True)
-def _large_step(nodes: Any, columns: Any, bits: Any, root: Any, tile: Any, lane: Any, place: Any) -> Any:
+def _large_step(nodes: Any, columns: Any, _bits: Any, root: Any, tile: Any, lane: Any, place: Any) -> Any:
+    node = nodes[root + place]
+    word = U(node.word)
+    value = columns[tile + ((word & U(0xFFFF)) << _S4) + lane]
+    right = U(value > node.threshold) | (U(value != value) & ~(word >> U(16)))
+    return U(node.left) + (right & U(1))
+
+
+@njit(forceinline=True)
+def _category_step(nodes: Any, columns: Any, bits: Any, root: Any, tile: Any, lane: Any, place: Any) -> Any:
     node = nodes[root + place]
     word = U(node.word)
     value = columns[tile + ((word & U(0xFFFF)) << _S4) + lane]
@@ -168,7 +177,8 @@ def _walker(step: Any) -> Any:
     return walk
 
 
-_small_walk, _gap_walk, _large_walk = _walker(_small_step), _walker(_gap_step), _walker(_large_step)
+_small_walk, _gap_walk = _walker(_small_step), _walker(_gap_step)
+_large_walk, _category_walk = _walker(_large_step), _walker(_category_step)
 
 
 def run(state: int, rows: int, answers: int, scratch: int, count: int) -> None:
@@ -220,7 +230,10 @@ def run(state: int, rows: int, answers: int, scratch: int, count: int) -> None:
                 _small_walk(nodes, leaves, bits, roots, s[14], outputs, s[15], singles, total, scores, stride, n, s[24] != 0, found)
         else:
             large = carray(at(s[8]), (s[9],), LARGE)
-            _large_walk(large, leaves, bits, roots, s[14], outputs, s[15], doubles, total, scores, stride, n, s[24] != 0, found)
+            if s[17] > 1:  # there are bits behind the first word, which belongs to nobody
+                _category_walk(large, leaves, bits, roots, s[14], outputs, s[15], doubles, total, scores, stride, n, s[24] != 0, found)
+            else:
+                _large_walk(large, leaves, bits, roots, s[14], outputs, s[15], doubles, total, scores, stride, n, s[24] != 0, found)
         for r in range(n):
             fine = True
             for k in range(total):
