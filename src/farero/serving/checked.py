@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import metadata
 
 import numpy as np
@@ -37,11 +38,18 @@ class Choice:
 
 
 class Checked:
-    """A compiled engine that was found equal to the original, which answers the rows that the compiled one leaves to it."""
+    """A compiled engine that was found equal to the original, which answers the rows that the compiled one leaves to it.
+
+    Most models never have such a row, and an original takes many times the memory of what was compiled from it: it is let go, and
+    loaded again when it is asked for.
+
+    Args:
+        original: gives the original, loaded again if need be.
+    """
 
     kind: EngineKind = "compiled"
 
-    def __init__(self, compiled: Compiled, original: Engine, label: LabelSpec, detail: str) -> None:
+    def __init__(self, compiled: Compiled, original: Callable[[], Engine], label: LabelSpec, detail: str) -> None:
         self.detail = detail
         self.quick: Quick | None = compiled.quick
         self._compiled = compiled
@@ -55,8 +63,8 @@ class Checked:
         if not left.any():
             return found
         if left.all():
-            return self._original.predict(columns, count)
-        rest = self._original.predict({name: values[left] for name, values in columns.items()}, int(left.sum()))
+            return self._original().predict(columns, count)
+        rest = self._original().predict({name: values[left] for name, values in columns.items()}, int(left.sum()))
         whole = {}
         for name in ("value", "probability", "probabilities"):
             given, late = getattr(found, name), getattr(rest, name)
@@ -66,10 +74,15 @@ class Checked:
         return replace(found, **whole)
 
 
-def choose(original: Engine, model: object, label: LabelSpec, schema: Schema, sample: Sample | None) -> Choice:
+def choose(
+    original: Engine, model: object, label: LabelSpec, schema: Schema, sample: Sample | None, again: Callable[[], Engine] | None = None
+) -> Choice:
     """Compile the model, compare, and say which engine serves.
 
     Whatever goes wrong with the compiled engine, the original serves, and its detail says why.
+
+    Args:
+        again: loads the original anew; without it, the original stays in memory beside a compiled engine.
     """
     moved = 0.0 if sample is None else parity.moved(original, schema, label, sample)
     try:
@@ -87,7 +100,7 @@ def choose(original: Engine, model: object, label: LabelSpec, schema: Schema, sa
     if not found.passed:
         return _refused(original, found.because, found, moved)
     detail = f"{compiled.detail}; equals the original on {found.rows} rows (worst difference {found.worst:.1g})"
-    return Choice(engine=Checked(compiled, original, label, detail), parity=found, moved=moved)
+    return Choice(engine=Checked(compiled, cache(again) if again else lambda: original, label, detail), parity=found, moved=moved)
 
 
 def moved_because(moved: float, environment: Mapping[str, str]) -> str:

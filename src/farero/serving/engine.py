@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +35,19 @@ def load(folder: Path, label: LabelSpec, schema: Schema, *, gate: bool = True) -
     return chosen(folder, label, schema, gate=gate).engine
 
 
-def chosen(folder: Path, label: LabelSpec, schema: Schema, *, gate: bool = True) -> Choice:
-    """As `load`, with what was found when the engines were compared."""
+def chosen(folder: Path, label: LabelSpec, schema: Schema, *, gate: bool = True, reopen: Callable[[], Path] | None = None) -> Choice:
+    """As `load`, with what was found when the engines were compared.
+
+    Args:
+        reopen: gives the folder again, verified. With it, an original beside a compiled engine is let go, and loaded again when a row
+            asks for it.
+    """
     model = load_model(folder, label, schema)
     original = Original(model, label, schema)
-    return choose(original, bare(model), label, schema, read_sample(folder, schema)) if gate else Choice(engine=original)
+    if not gate:
+        return Choice(engine=original)
+    again = None if reopen is None else lambda: Original(load_model(reopen(), label, schema), label, schema)
+    return choose(original, bare(model), label, schema, read_sample(folder, schema), again)
 
 
 class Original:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -179,7 +181,7 @@ class Pool:
         if loaded is None or (gate and not loaded.gated):
             contract = read_contract(folder)
             reference = folder / REFERENCE
-            choice = chosen(folder, contract.label, contract.schema, gate=gate)
+            choice = chosen(folder, contract.label, contract.schema, gate=gate, reopen=lambda: self._files.open(version.digest))
             loaded = Loaded(
                 version=version,
                 engine=choice.engine,
@@ -190,6 +192,8 @@ class Pool:
                 gated=gate,
             )
             _tell(loaded, choice)
+            del choice
+            _give_back()
         loaded = replace(loaded, version=version)  # equal files may serve as two versions, and a version's state changes
         self._recent[version.digest] = loaded
         self._recent.move_to_end(version.digest)
@@ -211,3 +215,11 @@ def _tell(loaded: Loaded, choice: Choice) -> None:
         log("engine.refused", level="warning", model=model, version=version, because=choice.refused)
     if loaded.moved:
         log("engine.moved", level="warning", model=model, version=version, because=loaded.moved, worst=choice.moved)
+
+
+def _give_back() -> None:
+    """Let the system have the memory that loading and comparing took; the C library would keep it for later."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's own
+    if trim is not None:
+        trim(0)

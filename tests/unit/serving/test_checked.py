@@ -74,7 +74,7 @@ def _with(monkeypatch: pytest.MonkeyPatch, made: object) -> None:
 def test_rows_that_the_compiled_engine_leaves_are_answered_by_the_original(kind: str) -> None:
     label = _label(kind)
     original = Fake(share, label)
-    engine = Checked(Fake(leaving, label), original, label, "both")
+    engine = Checked(Fake(leaving, label), lambda: original, label, "both")
     found, expected = engine.predict(COLUMNS, 4), original.predict(COLUMNS, 4)
     for name in ("value", "probability", "probabilities"):
         given, wanted = getattr(found, name), getattr(expected, name)
@@ -86,7 +86,7 @@ def test_rows_that_the_compiled_engine_leaves_are_answered_by_the_original(kind:
 def test_the_original_is_asked_for_all_or_for_nothing_where_that_is_how_it_is() -> None:
     label = _label("binary")
     original = Fake(share, label)
-    engine = Checked(Fake(leaving, label), original, label, "both")
+    engine = Checked(Fake(leaving, label), lambda: original, label, "both")
     engine.predict({"x": np.array([1.0, 2.0])}, 2)
     assert original.asked == []
     found = engine.predict({"x": np.array([np.nan])}, 1)
@@ -165,7 +165,7 @@ def test_a_row_that_the_original_refuses_is_refused() -> None:
         raise PredictFailed("Input contains NaN.")
 
     with pytest.raises(PredictFailed, match="Input contains NaN"):
-        Checked(Fake(leaving, label), Fake(refusing, label), label, "").predict(COLUMNS, 4)
+        Checked(Fake(leaving, label), lambda: Fake(refusing, label), label, "").predict(COLUMNS, 4)
 
 
 def test_the_reason_names_the_libraries_that_changed_with_both_versions() -> None:
@@ -177,3 +177,22 @@ def test_the_reason_names_the_libraries_that_changed_with_both_versions() -> Non
     )
     assert moved_because(1e-7, {"numpy": "0.9"}) == ""
     assert "with the same libraries: it does not answer the rows" in moved_because(float("inf"), {"numpy": numpy})
+
+
+def test_an_original_that_is_let_go_is_loaded_once_and_only_when_a_row_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    label = _label("binary")
+    _with(monkeypatch, Fake(leaving, label))
+    loads = []
+
+    def again() -> Fake:
+        loads.append(1)
+        return Fake(share, label)
+
+    engine = choose(Fake(share, label), object(), label, SCHEMA, None, again).engine
+    assert engine.kind == "compiled"
+    engine.predict({"x": np.array([1.0, 2.0])}, 2)
+    assert loads == []
+    engine.predict(COLUMNS, 4)
+    found = engine.predict(COLUMNS, 4)
+    assert found.probability is not None and found.probability.tolist() == share(ROWS).tolist()
+    assert loads == [1]
