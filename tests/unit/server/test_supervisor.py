@@ -130,9 +130,10 @@ def test_what_dies_as_soon_as_it_is_started_is_given_a_pause_that_grows_to_a_lim
     def born() -> list[float]:
         return [float(line) for line in births.read_text().splitlines()]
 
-    family.live(
-        lambda: soon(lambda: len(born()) >= 5, within_s=20, what="it is started again and again") and None, keeper=patient, dying=dying
-    )
+    def watch() -> None:
+        soon(lambda: len(born()) >= 5, within_s=20, what="it is started again and again")
+
+    family.live(watch, keeper=patient, dying=dying)
     times = born()
     pauses = [later - sooner for sooner, later in pairwise(times)]
     assert pauses[0] >= 0.45
