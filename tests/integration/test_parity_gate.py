@@ -97,7 +97,7 @@ MODELS: dict[str, tuple[Callable[[], Any], Schema, LabelSpec]] = {
 }
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_that_was_compiled_rightly_serves_compiled_and_answers_as_the_original(name: str, tmp_path: Path) -> None:
     make, schema, label = MODELS[name]
@@ -164,7 +164,7 @@ def _refuses(folder: Path, monkeypatch: pytest.MonkeyPatch, schema: Schema, labe
     return choice.refused
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 def test_one_threshold_that_is_off_by_one_float32_at_any_node_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = RandomForestRegressor(10, max_leaf_nodes=100, random_state=0)
     folder = _folder(tmp_path / "version", model, ONLY_NUMBERS, NUMBER)
@@ -173,7 +173,7 @@ def test_one_threshold_that_is_off_by_one_float32_at_any_node_is_found(tmp_path:
         assert "rows at thresholds" in because, node
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 def test_a_leaf_that_is_off_by_two_millionths_is_found_and_one_within_rounding_is_not_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,13 +196,13 @@ def _within_rounding(model: Any) -> Any:
     return wrong
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 def test_a_wrong_way_for_missing_values_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = _folder(tmp_path / "version", RandomForestClassifier(10, max_leaf_nodes=50, random_state=0), ONLY_NUMBERS, BINARY)
     assert "rows" in _refuses(folder, monkeypatch, ONLY_NUMBERS, BINARY, _missing_direction)
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 def test_swapped_categories_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def swap(model: Any) -> None:
         levels = model[0].transformers_[1][1].categories_[0]

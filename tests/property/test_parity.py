@@ -41,7 +41,7 @@ def _forest(schema: Schema, seed: int, kind: type[Any] = RandomForestRegressor) 
     return kind(3, max_leaf_nodes=12, random_state=seed).fit(frame(schema, to_columns(schema, rows)), random.normal(size=150))
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 @settings(max_examples=25, deadline=None)
 @given(fields=FIELDS, seed=st.integers(0, 2**16), kind=st.sampled_from([RandomForestRegressor, ExtraTreesRegressor]))
 def test_a_forest_that_was_compiled_rightly_always_passes(fields: list[dict[str, Any]], seed: int, kind: type[Any]) -> None:
@@ -52,7 +52,7 @@ def test_a_forest_that_was_compiled_rightly_always_passes(fields: list[dict[str,
     assert found.worst == 0.0 and found.rows > 1000
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 @settings(max_examples=25, deadline=None)
 @given(fields=FIELDS, seed=st.integers(0, 2**16), leaf=st.integers(0, 2**16), by=st.sampled_from([1e-4, -1e-4, 1e3]))
 def test_one_wrong_leaf_is_found_wherever_rows_may_come_to_it(fields: list[dict[str, Any]], seed: int, leaf: int, by: float) -> None:

@@ -69,7 +69,7 @@ def _with(monkeypatch: pytest.MonkeyPatch, made: object) -> None:
     monkeypatch.setattr(checked, "compile_model", compile_model)
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 @pytest.mark.parametrize("kind", ["number", "binary", "classes"])
 def test_rows_that_the_compiled_engine_leaves_are_answered_by_the_original(kind: str) -> None:
     label = _label(kind)
@@ -93,7 +93,7 @@ def test_the_original_is_asked_for_all_or_for_nothing_where_that_is_how_it_is() 
     assert found.probability is not None and found.probability.tolist() == [0.4]
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 def test_a_compiled_engine_that_equals_the_original_serves_and_says_on_how_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     label = _label("binary")
     compiled = Fake(leaving, label)
@@ -106,7 +106,7 @@ def test_a_compiled_engine_that_equals_the_original_serves_and_says_on_how_many_
     assert compiled.read is None
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 def test_a_compiled_engine_that_differs_does_not_serve_and_the_original_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     label = _label("binary")
     original = Fake(share, label)

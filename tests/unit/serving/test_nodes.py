@@ -74,7 +74,7 @@ def _tried(ensemble: Ensemble, values: np.ndarray[tuple[int, int], np.dtype[np.f
     return sides, tried
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 def test_every_node_is_come_to_with_the_last_value_that_goes_left_and_the_first_that_goes_right() -> None:
     ensemble, _ = _forest(scaled=False)
     rows = nodes.at_nodes(SCHEMA, _rows(500), ensemble, random())
@@ -83,7 +83,7 @@ def test_every_node_is_come_to_with_the_last_value_that_goes_left_and_the_first_
     assert tried == sides
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 def test_behind_a_scaler_nearly_every_node_is_come_to() -> None:
     ensemble, model = _forest(scaled=True)
     rows = nodes.at_nodes(SCHEMA, _rows(500), ensemble, random())

@@ -113,7 +113,7 @@ def _changed(where: Callable[[Floats], NDArray[np.bool_]], by: float) -> Formula
     return lambda rows: probability(rows) + np.where(where(rows), by, 0.0)
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 @pytest.mark.parametrize("sample", [None, _sample()], ids=["without a sample", "with a sample"])
 @pytest.mark.parametrize("kind", ["binary", "number", "classes"])
 def test_an_engine_that_answers_alike_passes_and_says_on_how_many_rows(kind: str, sample: Sample | None) -> None:
@@ -123,7 +123,7 @@ def test_an_engine_that_answers_alike_passes_and_says_on_how_many_rows(kind: str
     assert 0 < found.seconds < 5
 
 
-@pytest.mark.row("R1")
+@pytest.mark.row("S11")
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
