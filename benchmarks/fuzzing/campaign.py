@@ -98,6 +98,7 @@ def run(
         tally.engine = site.engine()
         begun = perf_counter()
         worker = site.worker()
+        uvloop.run(_send(site.port, list(bodies.warming(rng)) if requests >= 10_000 else [], tally))
         for block in range(blocks):
             for sent in described(site.url, int(requests * SHARES["described"] / blocks), seed + block):
                 _take_described(tally, sent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,4 +55,5 @@ def described(url: str, count: int, seed: int) -> Iterator[Sent]:
         for event in from_schema(schema).execute():
             if isinstance(event, events.FatalError):
                 raise event.exception
+    gc.collect()  # it leaves its connections open until then
     yield from sent

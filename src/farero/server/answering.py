@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import threading
@@ -45,6 +46,9 @@ def answer(root: Path, name: str, listener: socket.socket, ready: Callable[[], N
     refresher = Worker(app, loop=False)
     try:
         app.refresh()
+        # A whole collection waits for a quarter of what the last one found. The last one was the supervisor's, before everything was
+        # frozen: without this, hundreds of MB of broken requests would gather before the next.
+        gc.collect()
         refresher.start()
         Server(app, lambda: (keeper_check(root),), ready).run(sockets=[listener])
     finally:
