@@ -80,7 +80,9 @@ def _commit(table: Path, version: int) -> Path:
 
 def _added(commit: Path) -> Iterator[tuple[str, int]]:
     """Path and size of each file that a commit added."""
-    for line in commit.read_text().splitlines():
+    for line in commit.read_bytes().split(b"\n"):  # text would also be split at U+0085 and U+2028, which a column's least value may hold
+        if not line.strip():
+            continue
         action: dict[str, Any] = json.loads(line)
         if "add" in action:
             yield unquote(action["add"]["path"]), action["add"]["size"]
