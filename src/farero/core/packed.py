@@ -9,12 +9,12 @@ import numpy as np
 
 from farero.errors import Corrupt
 
-_DTYPES = ("<f8", "<i8")
+_DTYPES = ("<f8", "<i8", "<i4")
 _T = TypeVar("_T")
 
 
 def pack(value: object) -> bytes:
-    """A dataclass of plain values and float64 or int64 arrays as bytes.
+    """A dataclass of plain values and float64, int64 or int32 arrays as bytes.
 
     Raises:
         TypeError: it holds something else.

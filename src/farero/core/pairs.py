@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from farero.core.reference import Floats
+from farero.core.distance import Floats
 
 Bits: TypeAlias = NDArray[np.uint64]
 
+Counts: TypeAlias = NDArray[np.int64]
+
+MOST_PAIRS = 500
+"""Pairs that are watched at most: all of them up to 32 columns."""
+
+_SAMPLED_WORDS = 512
 _LEAST_CHANGE = 0.1
 _P_LIMIT = 0.05
 _DAYS = 365
@@ -79,6 +85,60 @@ def compare_pairs(reference: Mapping[str, Halves], current: Mapping[str, Halves]
         is_drift = p < _P_LIMIT / (tests * _DAYS) and abs(correlation[1] - correlation[0]) >= _LEAST_CHANGE
         made.append(PairDrift(names=(a, b), correlation=correlation, p_value=p, drift=is_drift))
     return tuple(sorted(made, key=lambda pair: (-abs(pair.correlation[1] - pair.correlation[0]), pair.names)))
+
+
+def choose_pairs(columns: Sequence[Halves | None], most: int = MOST_PAIRS) -> Counts:
+    """Which pairs are worth counting.
+
+    All, where they fit. Otherwise each column with the next one, as far as half of the room goes, and the pairs that go together most
+    closely in these rows: a bond that is there can break, and most faults of joins and of units break one. A new bond between two columns
+    that had none, and are not neighbours, is then not seen. Bonds are measured on 32,768 rows, evenly spread.
+
+    Args:
+        columns: halves of each column, all of one length; None = cannot be paired.
+        most: how many pairs at most.
+
+    Returns:
+        (2 p,) places of the two columns of each pair, flat, first < second, in order.
+    """
+    held = [place for place, column in enumerate(columns) if column is not None]
+    every = list(combinations(held, 2))
+    if len(every) <= most:
+        return np.array(every, dtype=np.int64).reshape(-1)
+    chosen = set(pairwise(held[: most // 2 + 1]))
+    rows = [column for column in columns if column is not None]
+    step = max(len(rows[0].above) // _SAMPLED_WORDS, 1)
+    above, valid = np.stack([c.above[::step] for c in rows]), np.stack([c.valid[::step] for c in rows])
+    strength = np.concatenate([_strengths(above, valid, i) for i in range(len(rows) - 1)])
+    for best in np.argsort(-strength, kind="stable").tolist():
+        if len(chosen) >= most:
+            break
+        chosen.add(every[best])
+    return np.array(sorted(chosen), dtype=np.int64).reshape(-1)
+
+
+def count_pairs(columns: Sequence[Halves | None], pairs: Counts) -> tuple[Counts, Counts]:
+    """(p,) rows where both columns lie above their medians, and rows where both have a value; see `choose_pairs`."""
+    hits, rows = [], []
+    for a, b in pairs.reshape(-1, 2).tolist():
+        one, other = columns[a], columns[b]
+        if one is None or other is None:
+            raise ValueError(f"columns {a} and {b} cannot be paired: one of them has no sides")
+        both = one.valid & other.valid
+        rows.append(int(np.bitwise_count(both).sum()))
+        hits.append(int(np.bitwise_count(both & one.above & other.above).sum()))
+    return np.array(hits, dtype=np.int64), np.array(rows, dtype=np.int64)
+
+
+def _strengths(above: Bits, valid: Bits, i: int) -> Floats:
+    """|phi| of column i with each later one, 0 where one of the two does not vary."""
+    both = valid[i] & valid[i + 1 :]
+    n, x, y, xy = (
+        np.bitwise_count(bits).sum(axis=1, dtype=np.float64)
+        for bits in (both, both & above[i], both & above[i + 1 :], both & above[i] & above[i + 1 :])
+    )
+    spread = x * (n - x) * y * (n - y)
+    return np.abs(np.divide(xy * n - x * y, np.sqrt(spread), out=np.zeros(len(n)), where=spread > 0))
 
 
 def _packed(bits: NDArray[np.bool_]) -> Bits:

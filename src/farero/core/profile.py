@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from farero.core.distance import dot
 from farero.core.packed import pack, unpack
+from farero.core.pairs import count_pairs
 from farero.core.prediction import Outputs
 from farero.core.reference import (
     PREDICTION,
@@ -22,11 +23,14 @@ from farero.core.reference import (
     as_floats,
     build_reference,
     prediction_column,
+    side,
 )
 from farero.core.schema import NEW_CODE, Columns
 
 KEPT_NEW_VALUES = 20
 """How many new levels of a column are kept by name in one profile; all are counted."""
+
+_NO_PAIRS = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,12 +67,18 @@ class ColumnProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Profile:
-    """One window's rows, counted. Profiles on the same reference add up: any span is the `merge` of its windows."""
+    """One window's rows, counted. Profiles on the same reference add up: any span is the `merge` of its windows.
+
+    `pair_hits`, `pair_rows`: (p,) of the reference's pairs, rows where both columns lie above their medians, and where both have a value;
+    none in profiles made before there were.
+    """
 
     rows: int
     edges_hash: str
     columns: tuple[ColumnProfile, ...]
     prediction: ColumnProfile | None
+    pair_hits: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    pair_rows: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def to_bytes(self) -> bytes:
         """This profile as bytes that `from_bytes` reads."""
@@ -104,7 +114,10 @@ def build(
     if outputs is not None and reference.prediction is not None:
         prediction = _column_profile(reference.prediction, prediction_column(outputs)[2], {})
     rows = len(columns[reference.columns[0].name]) if reference.columns else (0 if outputs is None else len(outputs.value))
-    return Profile(rows=rows, edges_hash=reference.edges_hash, columns=made, prediction=prediction)
+    pair_hits, pair_rows = count_pairs([side(ref, columns[ref.name]) for ref in reference.columns], reference.pairs)
+    return Profile(
+        rows=rows, edges_hash=reference.edges_hash, columns=made, prediction=prediction, pair_hits=pair_hits, pair_rows=pair_rows
+    )
 
 
 def merge(a: Profile, b: Profile) -> Profile:
@@ -117,7 +130,11 @@ def merge(a: Profile, b: Profile) -> Profile:
         raise ValueError("profiles on different references cannot be merged: profile the rows again on one of them")
     prediction = _add(a.prediction, b.prediction) if a.prediction and b.prediction else a.prediction or b.prediction
     columns = tuple(_add(x, y) for x, y in zip(a.columns, b.columns, strict=True))
-    return Profile(rows=a.rows + b.rows, edges_hash=a.edges_hash, columns=columns, prediction=prediction)
+    counted = len(a.pair_hits) == len(b.pair_hits)  # one of them may have been made before pairs were counted
+    return Profile(
+        rows=a.rows + b.rows, edges_hash=a.edges_hash, columns=columns, prediction=prediction,
+        pair_hits=a.pair_hits + b.pair_hits if counted else _NO_PAIRS, pair_rows=a.pair_rows + b.pair_rows if counted else _NO_PAIRS,
+    )  # fmt: skip
 
 
 def count_values(ref: ColumnReference, counts: Counts, finite: Floats, missing: int, infinite: int) -> ColumnProfile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from farero.core.distance import jensen_shannon
 from farero.core.packed import pack, unpack
+from farero.core.pairs import Halves, choose_pairs, halves, halves_of_flags
 from farero.core.prediction import Outputs
-from farero.core.schema import Columns, Schema
+from farero.core.schema import MISSING_CODE, Columns, Schema
 
 ColumnKind: TypeAlias = Literal["number", "choice", "flag", "date"]
 Floats: TypeAlias = NDArray[np.float64]
@@ -65,7 +66,10 @@ class ColumnReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reference:
-    """The rows that a version was trained on, frozen with it. `windows` and `window_rows` (median) tell where `noise` comes from."""
+    """The rows that a version was trained on, frozen with it. `windows` and `window_rows` (median) tell where `noise` comes from.
+
+    `pairs`: (2 p,) places of the two columns of each pair whose joint behaviour profiles count; none in references made before there were.
+    """
 
     rows: int
     columns: tuple[ColumnReference, ...]
@@ -73,6 +77,7 @@ class Reference:
     windows: int
     window_rows: int
     edges_hash: str
+    pairs: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def to_bytes(self) -> bytes:
         """This reference as bytes that `from_bytes` reads."""
@@ -120,6 +125,7 @@ def build_reference(
         windows=windows.count,
         window_rows=windows.median_rows,
         edges_hash=_edges_hash(every),
+        pairs=choose_pairs([side(ref, columns[ref.name]) for ref in made]),
     )
 
 
@@ -134,6 +140,18 @@ def as_floats(raw: NDArray[Any]) -> Floats:
         micros = raw.astype("datetime64[us]").astype(np.int64)
         return np.where(np.isnat(raw), np.nan, micros / 1e6)
     return np.asarray(raw, dtype=np.float64)
+
+
+def side(ref: ColumnReference, raw: NDArray[Any]) -> Halves | None:
+    """Which rows lie above the reference's median: for choices, which hold its largest level. None = has no sides: dates, or no values."""
+    if ref.kind == "date" or not ref.counts.sum():
+        return None
+    if ref.kind in ("choice", "flag"):
+        top = 1 if ref.kind == "flag" else int(np.argmax(ref.counts))
+        return replace(halves_of_flags(raw == top), valid=halves_of_flags(raw != MISSING_CODE).above)
+    # At an edge, so that the sides are the same whether rows or bins are looked at; of a column of few values, the one nearest to half.
+    below = np.cumsum(ref.counts)[:-1]
+    return halves(as_floats(raw), float(ref.edges[np.argmin(np.abs(2 * below - ref.counts.sum()))]))
 
 
 def prediction_column(outputs: Outputs) -> tuple[ColumnKind, tuple[str, ...], NDArray[Any]]:

@@ -30,6 +30,13 @@ def test_arrays_come_back_bit_for_bit() -> None:
     assert back.edges.tobytes() == SAMPLE.edges.tobytes()
 
 
+def test_small_integers_come_back_small() -> None:
+    made = Sample(name="a", counts=np.array([1, -2], dtype=np.int32), edges=np.zeros(0))  # type: ignore[arg-type]
+    back = unpack(pack(made), Sample)
+    assert back.counts.dtype == np.int32
+    assert back.counts.tolist() == [1, -2]
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"\xff\x00", pack(SAMPLE)[:-3], msgspec.msgpack.encode(("Sample", {"name": "a"})), msgspec.msgpack.encode([1])]
 )

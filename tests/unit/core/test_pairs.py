@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from farero.core.pairs import Halves, compare_pairs, halves, halves_of_flags
+from farero.core.pairs import Halves, choose_pairs, compare_pairs, count_pairs, halves, halves_of_flags
 
 
 def normal_pair(correlation: float, n: int, seed: int) -> dict[str, Halves]:
@@ -57,3 +57,46 @@ def test_flags_take_part_and_the_most_changed_pair_comes_first() -> None:
     assert [p.names for p in found] == [("flag", "noise"), ("x", "flag"), ("x", "noise")]
     assert [p.drift for p in found] == [True, True, False]
     assert found[1].correlation[0] == pytest.approx(1.0)
+
+
+def sides(table: np.ndarray) -> list[Halves | None]:
+    return [halves(column, float(np.median(column))) for column in table.T]
+
+
+def test_rows_of_a_pair_are_counted_where_both_columns_have_a_value() -> None:
+    a = halves(np.array([1.0, 2.0, 3.0, np.nan]), 1.5)
+    b = halves_of_flags(np.array([True, True, False, True]))
+    hits, rows = count_pairs([a, None, b], np.array([0, 2]))
+    assert hits.tolist() == [1]
+    assert rows.tolist() == [3]
+    with pytest.raises(ValueError, match="no sides"):
+        count_pairs([a, None, b], np.array([0, 1]))
+
+
+def test_counts_of_pairs_add_up_over_rows_that_fill_no_whole_word() -> None:
+    table = np.random.default_rng(0).normal(size=(131, 3))
+    cut = [float(np.median(column)) for column in table.T]
+    pairs = np.array([0, 1, 0, 2, 1, 2])
+    whole, first, rest = (
+        count_pairs([halves(c, m) for c, m in zip(rows.T, cut, strict=True)], pairs) for rows in (table, table[:70], table[70:])
+    )
+    assert np.array_equal(whole[0], first[0] + rest[0])
+    assert np.array_equal(whole[1], first[1] + rest[1])
+
+
+def test_all_pairs_are_watched_while_they_fit() -> None:
+    table = np.random.default_rng(0).normal(size=(100, 4))
+    assert choose_pairs(sides(table)).reshape(-1, 2).tolist() == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
+    assert choose_pairs([None, *sides(table)[:2], None]).tolist() == [1, 2]
+    assert choose_pairs([None, None]).tolist() == []
+
+
+def test_of_many_columns_neighbours_and_the_closest_pairs_are_watched() -> None:
+    table = np.random.default_rng(0).normal(size=(3000, 40))
+    table[:, 30] = table[:, 3] + 0.1 * table[:, 30]
+    table[:, 35] = -table[:, 7] + 0.1 * table[:, 35]
+    chosen = [tuple(pair) for pair in choose_pairs(sides(table), most=60).reshape(-1, 2).tolist()]
+    assert len(chosen) == len(set(chosen)) == 60
+    assert {(3, 30), (7, 35)} <= set(chosen)
+    assert {(i, i + 1) for i in range(30)} <= set(chosen)
+    assert chosen == sorted(chosen)

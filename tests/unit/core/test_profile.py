@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from tests.unit.core.rows_of import SCHEMA, columns, outputs
@@ -94,3 +95,25 @@ def test_bytes_of_something_else_are_corrupt() -> None:
 def test_a_window_without_rows_has_a_profile() -> None:
     empty = build(REFERENCE, columns(0), outputs(0))
     assert (empty.rows, merge(empty, empty).rows) == (0, 0)
+
+
+def test_rows_of_each_pair_are_counted_and_add_up() -> None:
+    parts = [build(REFERENCE, columns(100 + seed, seed, missing=0.3)) for seed in (1, 2)]
+    whole = merge(*parts)
+    assert len(whole.pair_hits) == len(REFERENCE.pairs) // 2 == 3
+    assert np.array_equal(whole.pair_rows, parts[0].pair_rows + parts[1].pair_rows)
+    # Amount and plan; amount and active; plan and active: only amounts are missing.
+    assert whole.pair_rows[2] == whole.rows > whole.pair_rows[0]
+    assert np.all(whole.pair_hits <= whole.pair_rows)
+    both = (columns(101, 1)["plan"] == 0) & (columns(101, 1)["active"] == 1)
+    assert parts[0].pair_hits[2] == int(both.sum())
+
+
+def test_a_profile_stored_before_there_were_pairs_still_reads_and_merges() -> None:
+    made = build(REFERENCE, columns(50))
+    name, plain = msgspec.msgpack.decode(made.to_bytes())
+    del plain["pair_hits"], plain["pair_rows"]
+    old = Profile.from_bytes(msgspec.msgpack.encode((name, plain)))
+    assert old.pair_hits.tolist() == []
+    assert merge(old, made).rows == 100
+    assert merge(old, made).pair_hits.tolist() == merge(made, old).pair_rows.tolist() == []

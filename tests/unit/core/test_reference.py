@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from tests.unit.core.rows_of import SCHEMA, columns, outputs
 
 from farero.core.prediction import Outputs
-from farero.core.reference import BINS, PREDICTION, Reference, build_reference, count_ordered, freeze_values, grouped
+from farero.core.reference import BINS, PREDICTION, Reference, build_reference, count_ordered, freeze_values, grouped, side
 from farero.core.schema import Field, Schema
 from farero.errors import Corrupt
 
@@ -119,3 +120,37 @@ def test_bytes_of_something_else_are_corrupt() -> None:
 def test_the_hash_tells_bins_apart() -> None:
     hashes = {build_reference(SCHEMA, columns(500, seed)).edges_hash for seed in (0, 0, 1)}
     assert len(hashes) == 2
+
+
+def test_pairs_of_all_columns_but_dates_are_watched() -> None:
+    ref = build_reference(SCHEMA, columns(500))
+    assert [column.name for column in ref.columns] == ["amount", "plan", "active", "since"]
+    assert ref.pairs.reshape(-1, 2).tolist() == [[0, 1], [0, 2], [1, 2]]
+
+
+def test_the_side_of_a_number_is_its_median_of_a_choice_its_largest_level_of_a_flag_true() -> None:
+    table = columns(1000, missing=0.1)
+    amount, plan, active, since = build_reference(SCHEMA, table).columns
+    of_amount, of_plan, of_active = side(amount, table["amount"]), side(plan, table["plan"]), side(active, table["active"])
+    assert of_amount is not None and of_plan is not None and of_active is not None
+    assert int(np.bitwise_count(of_amount.valid).sum()) == 1000 - amount.missing
+    assert int(np.bitwise_count(of_amount.above).sum()) == pytest.approx((1000 - amount.missing) / 2, abs=4)
+    assert int(np.bitwise_count(of_plan.above).sum()) == int((table["plan"] == 0).sum())
+    assert int(np.bitwise_count(of_active.above).sum()) == int(table["active"].sum())
+    assert side(since, table["since"]) is None
+
+
+def test_a_column_of_mostly_one_value_is_cut_where_both_sides_hold_rows() -> None:
+    table = {**columns(1000), "amount": np.repeat([0.0, 5.0, 9.0], [700, 200, 100])}
+    of_amount = side(build_reference(SCHEMA, table).columns[0], table["amount"])
+    assert of_amount is not None
+    assert int(np.bitwise_count(of_amount.above).sum()) == 300
+
+
+def test_a_reference_stored_before_there_were_pairs_still_reads() -> None:
+    ref = build_reference(SCHEMA, columns(300))
+    name, plain = msgspec.msgpack.decode(ref.to_bytes())
+    del plain["pairs"]
+    again = Reference.from_bytes(msgspec.msgpack.encode((name, plain)))
+    assert again.pairs.tolist() == []
+    assert again.edges_hash == ref.edges_hash

@@ -1,0 +1,105 @@
+"""A reference's own windows, one by one: what they looked like when nothing was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farero.core.packed import pack, unpack
+from farero.core.prediction import Outputs
+from farero.core.profile import build
+from farero.core.reference import Counts, Reference
+from farero.core.schema import Columns
+from farero.core.scores import WindowScores, layout, read
+
+MOST_WINDOWS = 1500
+"""Windows of a reference that are kept, the newest: two months of hours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Days:
+    """Windows of a reference, oldest first: their numbers, and their cells and constants (see `WindowScores`), flat."""
+
+    edges_hash: str
+    numbers: Counts
+    cells: NDArray[np.int32]
+    constant: NDArray[np.int32]
+
+    def table(self) -> NDArray[np.int64]:
+        """(windows, width + 1) cells."""
+        return self.cells.reshape(len(self.numbers), -1).astype(np.int64)
+
+    def constants(self) -> NDArray[np.int64]:
+        """(windows, columns) 1, 0 or -1."""
+        return self.constant.reshape(len(self.numbers), -1).astype(np.int64)
+
+    def to_bytes(self) -> bytes:
+        """These windows as bytes that `from_bytes` reads."""
+        return pack(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Days:
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            Corrupt: the bytes are something else.
+        """
+        return unpack(data, cls)
+
+
+def gather(windows: Sequence[WindowScores]) -> Days:
+    """Windows put together, such as those since an alarm, to begin anew from.
+
+    Raises:
+        ValueError: there is none, or they were read on different references.
+    """
+    if len({window.edges_hash for window in windows}) != 1:
+        raise ValueError("a baseline needs at least one window, and all of them on one reference")
+    kept = sorted(windows, key=lambda window: window.number)[-MOST_WINDOWS:]
+    return Days(
+        edges_hash=kept[0].edges_hash,
+        numbers=np.array([window.number for window in kept], dtype=np.int64),
+        cells=np.concatenate([window.cells for window in kept]).astype(np.int32),
+        constant=np.concatenate([window.constant for window in kept]).astype(np.int32),
+    )
+
+
+def days_of(
+    reference: Reference,
+    columns: Columns,
+    outputs: Outputs | None = None,
+    window_index: NDArray[np.int64] | None = None,
+    output_index: NDArray[np.int64] | None = None,
+) -> Days:
+    """The windows of the rows that a reference was built from.
+
+    Args:
+        reference: made from the same rows by `build_reference`.
+        columns: n checked rows by feature name.
+        outputs: the model's answers, to the same rows or to others.
+        window_index: (n,) number of each row's window on the fixed grid; None = unknown: all rows are one window.
+        output_index: (m,) the same of the answers, where they are to other rows; without it those are then not watched.
+    """
+    plan = layout(reference)
+    rows = len(next(iter(columns.values()))) if columns else 0
+    index = np.zeros(rows, dtype=np.int64) if window_index is None else window_index
+    answered = None if outputs is None else len(outputs.value)
+    of_answers = output_index if output_index is not None else index if answered == rows else None
+    found = []
+    for number in np.unique(index).tolist():
+        own = index == number
+        part = None if outputs is None or of_answers is None else _where(outputs, of_answers == number)
+        profile = build(reference, {name: column[own] for name, column in columns.items()}, part)
+        found.append(read(plan, profile, number))
+    return gather(found)
+
+
+def _where(outputs: Outputs, chosen: NDArray[np.bool_]) -> Outputs:
+    def part(values: NDArray[Any] | None) -> Any:
+        return None if values is None else values[chosen]
+
+    return Outputs(value=outputs.value[chosen], probability=part(outputs.probability), probabilities=part(outputs.probabilities))
