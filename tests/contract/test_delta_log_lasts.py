@@ -222,3 +222,12 @@ def test_two_that_merge_the_same_files_at_once_double_no_row(tmp_path: Path) -> 
     with ThreadPoolExecutor(len(mergers)) as pool:
         list(pool.map(lambda each: each.compact("churn"), mergers))
     assert ids(log) == [f"r-{number:06d}" for number in range(8)]
+
+
+@pytest.mark.row("L1")
+def test_texts_that_hold_line_ends_of_unicode_do_not_stop_the_log(tmp_path: Path) -> None:
+    log = DeltaLog(tmp_path, SHAPES)
+    inputs = {"tenure": [1.0], "contract": ["a\u0085\u2028\u2029\x0b\x1eb"], "senior": [True], "since": ["2024-01-31T08:00:00.000001Z"]}
+    for number in range(3):
+        log.append("churn", [record(number, inputs=inputs)], {"w": number})
+    assert ids(log) == ["r-000000", "r-000001", "r-000002"]
