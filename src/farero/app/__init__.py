@@ -27,6 +27,7 @@ from farero.loop import Loop, Turn
 from farero.replay import asked, report, side_by_side
 from farero.replay import history as recorded
 from farero.serving import stored
+from farero.serving.memory import give_back
 from farero.serving.spool import Spool
 from farero.store import meta, versions
 from farero.telemetry import Sample, log
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from farero.serving.meters import Meters
     from farero.serving.pool import Pool
     from farero.store.database import Store
+
+
+GIVE_BACK = timedelta(seconds=30)
+"""How often a process that answers lets the system have memory that it does not use any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +101,11 @@ class App(Reading):
         self._on_demand = on_demand
         self._started = clock.now()
         self._measuring = Measuring(
-            meters=meters, pool=pool, spool=spool, store=store, root=root, models=tuple(projects), started=self._started, version=farero_version,
+            meters=meters, pool=pool, spool=spool, store=store, root=root, models=tuple(projects), started=self._started,
+            version=farero_version,
             caches={model: loop.predict.cache for model, loop in loops.items() if loop.predict.cache is not None},
         )  # fmt: skip
-        self._handed_over = self._started
+        self._handed_over = self._given_back = self._started
         self._stamp: Mapping[str, tuple[str, int]] | None = None
         self._broken: dict[str, FareroError] = {}
 
@@ -300,6 +306,9 @@ class App(Reading):
                 self._measuring.installation()
             else:
                 self._spool.rotate()
+                if now - self._given_back >= GIVE_BACK:
+                    self._given_back = now
+                    give_back()
         with self._store.read() as conn:
             stamp = versions.production_stamp(conn)
         if stamp == self._stamp:

@@ -30,6 +30,7 @@ from farero.server.answering import answer
 from farero.server.binding import bind
 from farero.server.keeping import keep
 from farero.serving.compile.warm import warm
+from farero.serving.memory import few_arenas
 from farero.serving.meters import Meters
 from farero.telemetry import LOG_FILE, log, log_to_file, log_to_stream, stop_logging
 from farero.wiring import METERS
@@ -259,6 +260,7 @@ def _be(member: _Member, say: int, leash: int, others: list[int]) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor tells when to go
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        few_arenas()
         threading.Thread(target=_go_with, args=(leash,), name="farero-leash", daemon=True).start()
         member.run(lambda: _say(say, b"ready"))
         code = 0

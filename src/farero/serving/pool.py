@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -18,6 +16,7 @@ from farero.ports import ModelFiles
 from farero.serving.checked import Choice, moved_because
 from farero.serving.engine import Engine, chosen
 from farero.serving.layout import REFERENCE, read_contract
+from farero.serving.memory import give_back
 from farero.telemetry import log
 
 KEPT = 4
@@ -193,7 +192,7 @@ class Pool:
             )
             _tell(loaded, choice)
             del choice
-            _give_back()
+            give_back()
         loaded = replace(loaded, version=version)  # equal files may serve as two versions, and a version's state changes
         self._recent[version.digest] = loaded
         self._recent.move_to_end(version.digest)
@@ -215,11 +214,3 @@ def _tell(loaded: Loaded, choice: Choice) -> None:
         log("engine.refused", level="warning", model=model, version=version, because=choice.refused)
     if loaded.moved:
         log("engine.moved", level="warning", model=model, version=version, because=loaded.moved, worst=choice.moved)
-
-
-def _give_back() -> None:
-    """Let the system have the memory that loading and comparing took; the C library would keep it for later."""
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's own
-    if trim is not None:
-        trim(0)
