@@ -6,6 +6,7 @@ one of them, so that small requests go on beside it, and what would have to wait
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -90,37 +91,38 @@ class Infer:
     async def _in_a_thread(self, model: str | None, body: bytes, request_id: str) -> Response:
         """Checking, predicting and recording block, and big bodies take long to decode: all of it leaves the event loop free.
 
-        A thread cannot be stopped. One that is given up goes on for nobody and counts as under way until it ends; it records
-        nothing, for it asks before.
+        A thread cannot be stopped. One that is given up goes on for nobody and counts as under way until it ends, and it records
+        nothing: whether an answer is recorded or given up is settled once, by whoever is first.
         """
         if self._under_way >= self._max_waiting:
             raise Overloaded(f"{self._under_way} requests are under way or wait already.", hint="Try again soon, or start more workers.")
         if self._limiters is None:  # they belong to the event loop that runs by now
             self._limiters = anyio.CapacityLimiter(SMALL_AT_ONCE), anyio.CapacityLimiter(1)
         limiter = self._limiters[len(body) > BIG_BYTES]
-        until = perf_counter() + self._timeout_s
         self._count(1)
-        turn = _Place(lambda: self._count(-1))
+        place, fate = _Once(), _Once()
 
         def work() -> Response:
-            if not turn.take():
+            if not place.mine():
                 raise TookTooLong  # given up in the same moment; nobody hears it
             try:
-                return self._predict(model, body, request_id, lambda: perf_counter() < until)
+                return self._predict(model, body, request_id, fate.mine)
             finally:
-                turn.leave()
+                self._count(-1)
 
+        task = asyncio.ensure_future(anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter))
         try:
-            with anyio.fail_after(self._timeout_s):
-                return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
-        except TimeoutError:
-            raise TookTooLong(
-                f"The prediction took longer than {self._timeout_s:g} s; it was not recorded.",
-                hint="Send fewer rows at a time, or raise timeout_s under [server] in farero.toml.",
-            ) from None
+            await asyncio.wait({task}, timeout=self._timeout_s)
+            if task.done() or not fate.mine():  # an answer that is being recorded will be there in a moment
+                return await task
         finally:
-            if turn.take():  # no thread has begun, and none will
-                turn.leave()
+            task.cancel()
+            if place.mine():  # no thread has begun, and none will
+                self._count(-1)
+        raise TookTooLong(
+            f"The prediction took longer than {self._timeout_s:g} s; it was not recorded.",
+            hint="Send fewer rows at a time, or raise timeout_s under [server] in farero.toml.",
+        )
 
     def _count(self, by: int) -> None:
         with self._counting:
@@ -135,14 +137,13 @@ class Infer:
         return Response(content, media_type="application/json", headers={"X-Request-Id": request_id, "Cache-Control": "no-store"})
 
 
-class _Place:
-    """A request's place among those under way: taken by the thread that works, or by whoever gives up before there is one."""
+class _Once:
+    """Something that one of two may have: whoever asks first."""
 
-    def __init__(self, leave: Callable[[], None]) -> None:
-        self.leave = leave
+    def __init__(self) -> None:
         self._free = threading.Lock()
 
-    def take(self) -> bool:
+    def mine(self) -> bool:
         """Whether nobody had it yet."""
         return self._free.acquire(blocking=False)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
 import uvicorn
 
 from farero.core.health import Check
@@ -33,6 +34,9 @@ KEEP_ALIVE_S = 30
 """How long a connection may be silent [s]."""
 
 PUBLISH_S = 0.25
+
+THREADS = 8
+"""Threads for everything but predictions."""
 
 
 def answer(root: Path, name: str, listener: socket.socket, ready: Callable[[], None]) -> None:
@@ -76,6 +80,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""
         loop = asyncio.get_running_loop()
+        # The handlers of the other routes run in threads; each thread that ever ran keeps some memory.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         self._turn.begin(loop)
         await super().startup(sockets)
         self._publish(loop)
@@ -101,6 +107,8 @@ class Server(uvicorn.Server):
 
     def _publish(self, loop: asyncio.AbstractEventLoop) -> None:
         """Four times a second: the log's lines, the figures, and a look for connections that have fallen silent."""
+        if not self.should_exit:
+            loop.call_later(PUBLISH_S, self._publish, loop)
         self._turn.write_lines()
         connections = self.server_state.connections
         self._open.set(len(connections))
@@ -108,5 +116,3 @@ class Server(uvicorn.Server):
         silent = perf_counter() - KEEP_ALIVE_S
         for connection in [one for one in connections if isinstance(one, Wire) and one.is_idle(silent)]:
             connection.transport.close()
-        if not self.should_exit:
-            loop.call_later(PUBLISH_S, self._publish, loop)

@@ -268,7 +268,7 @@ def _be(member: _Member, say: int, leash: int, others: list[int]) -> None:
         log("error", level="error", error=failure)
         with contextlib.suppress(OSError):
             _say(say, pickle.dumps(failure))
-    except BaseException as error:  # noqa: BLE001 (the process ends with it; what it was is in the log)
+    except BaseException as error:
         log("error", level="error", error=error, where=member.name)
     finally:
         with contextlib.suppress(Exception):
