@@ -1,6 +1,7 @@
 """False alarms per model-year of the day-profile detector where nothing drifts, and how soon it sees what does.
 
-    python benchmarks/monitoring.py [--years 30] [--rows 200,1000,10000] [--regimes A,B,C,D,E] [--preset sensitive] [--seed 1] [--json FILE]
+    python benchmarks/monitoring.py [--years 30] [--rows 200,1000,10000] [--regimes A,B,C,D,E] [--preset sensitive]
+        [--reference-days 60] [--runs 41] [--seed 1] [--json FILE]
 
 20 features (15 numbers, 3 choices, 2 flags), daily windows, a reference of 60 days, a fresh world and a fresh reference every year.
 A independent rows. B every feature has a harmless weekday pattern (0.04 of its deviation) and noise of its own a day (0.02): about what
@@ -142,7 +143,7 @@ class World:
 class Watched:
     """A world with a detector that was fitted on its first days."""
 
-    def __init__(self, regime: str, rows: int, seed: tuple[int, ...], preset: detector.PresetName, days: int = REFERENCE_DAYS) -> None:
+    def __init__(self, regime: str, rows: int, seed: tuple[int, ...], preset: detector.PresetName, days: int) -> None:
         self.world = World(regime, rows, seed)
         self.plan = scores.layout(self.world.reference)
         self.reference = gather([self.read(self.world.draw()) for _ in range(days)])
@@ -157,9 +158,9 @@ class Watched:
         return alarm
 
 
-def false_alarms(regime: str, rows: int, seed: tuple[int, ...], preset: detector.PresetName) -> list[str]:
+def false_alarms(regime: str, rows: int, seed: tuple[int, ...], preset: detector.PresetName, days: int = REFERENCE_DAYS) -> list[str]:
     """Why, for each alarm of one simulated year."""
-    watched = Watched(regime, rows, seed, preset)
+    watched = Watched(regime, rows, seed, preset, days)
     found = (watched.take(watched.world.draw()) for _ in range(YEAR))
     return [alarm.because for alarm in found if alarm]
 
@@ -175,9 +176,11 @@ def rule_alarms(regime: str, rows: int, seed: tuple[int, ...], days: int) -> dic
     return alarms
 
 
-def delay(regime: str, rows: int, seed: tuple[int, ...], preset: detector.PresetName, change: Mapping[str, Any]) -> int | None:
+def delay(
+    regime: str, rows: int, seed: tuple[int, ...], preset: detector.PresetName, change: Mapping[str, Any], days: int = REFERENCE_DAYS
+) -> int | None:
     """Days until a change that begins after 20 to 26 quiet ones is seen; None = an alarm before it, or none within 60."""
-    watched = Watched(regime, rows, seed, preset)
+    watched = Watched(regime, rows, seed, preset, days)
     for _ in range(20 + seed[-1] % 7):
         if watched.take(watched.world.draw()):
             return None
@@ -198,6 +201,7 @@ def main() -> None:
     parser.add_argument("--rows", default="200,1000,10000")
     parser.add_argument("--regimes", default="A,B,C,D,E")
     parser.add_argument("--preset", choices=("sensitive", "quiet"), default="sensitive")
+    parser.add_argument("--reference-days", type=int, default=REFERENCE_DAYS)
     parser.add_argument("--runs", type=int, default=41, help="of each delay; 0 leaves delays out")
     parser.add_argument("--rule-days", type=int, default=730, help="simulated for the rules beside it; 0 leaves them out")
     parser.add_argument("--seed", type=int, default=1)
@@ -218,7 +222,10 @@ def main() -> None:
             print(f"| {rule} | " + " | ".join(f"{rate:.0f}" for rate in rates) + " |", flush=True)
     rates = []
     for regime, rows in cells:
-        found = [false_alarms(regime, rows, (given.seed, ord(regime), rows, year), given.preset) for year in range(given.years)]
+        found = [
+            false_alarms(regime, rows, (given.seed, ord(regime), rows, year), given.preset, given.reference_days)
+            for year in range(given.years)
+        ]
         for because in (text for run in found for text in run):
             print(f"{regime} {rows}: {because}", file=sys.stderr, flush=True)
         rates.append(sum(len(run) for run in found) / max(given.years, 1))
@@ -229,7 +236,10 @@ def main() -> None:
         print(f"\ndays until it is seen, {given.runs} runs each\n")
         print("| change | median | worst of nine in ten | not within 60 |\n|---|---|---|---|")
     for name, regime, rows, change in DELAYS if given.runs else ():
-        seen = [delay(regime, rows, (given.seed, ord(regime), rows, 77, run), given.preset, change) for run in range(given.runs)]
+        seen = [
+            delay(regime, rows, (given.seed, ord(regime), rows, 77, run), given.preset, change, given.reference_days)
+            for run in range(given.runs)
+        ]
         days = sorted(999 if day is None else day for day in seen)
         middle, late = days[len(days) // 2], days[len(days) * 9 // 10]
         figures["delays"][name] = {"median": middle, "nine_in_ten": late, "unseen": days.count(999)}

@@ -179,8 +179,12 @@ def log_bets(made: Baseline, number: int, counts: Floats) -> Floats:
 
 def accumulate(held: Floats, gains: Floats) -> Floats:
     """log((1 + M) e) from log M and log e; the Shiryaev-Roberts recursion, in logs."""
-    with np.errstate(invalid="ignore"):
-        grown: Floats = np.maximum(held, 0.0) + np.log1p(np.exp(-np.abs(held))) + gains
+    grown: Floats = np.abs(held)
+    np.negative(grown, out=grown)
+    np.exp(grown, out=grown)
+    np.log1p(grown, out=grown)
+    grown += np.maximum(held, 0.0)
+    grown += gains
     return grown
 
 

@@ -135,7 +135,8 @@ def update(state: State, baseline: Baseline, window: WindowScores) -> tuple[Stat
     gains = _gains(baseline, window)
     held = accumulate(state.held, gains)
     muted, calm = _still_muted(state, baseline, gains)
-    held[_components(baseline, state.muted)] = -np.inf  # of those, too, that are heard again from the next window on
+    if len(state.muted):
+        held[_components(baseline, state.muted)] = -np.inf  # of those, too, that are heard again from the next window on
     counted = held + baseline.log_weights
     top = float(counted.max(initial=-np.inf))
     total = top + float(np.log(np.exp(counted - top).sum())) if np.isfinite(top) else -np.inf

@@ -138,7 +138,8 @@ def _strengths(above: Bits, valid: Bits, i: int) -> Floats:
         for bits in (both, both & above[i], both & above[i + 1 :], both & above[i] & above[i + 1 :])
     )
     spread = x * (n - x) * y * (n - y)
-    return np.abs(np.divide(xy * n - x * y, np.sqrt(spread), out=np.zeros(len(n)), where=spread > 0))
+    phi: Floats = np.divide(xy * n - x * y, np.sqrt(spread), out=np.zeros(len(n)), where=spread > 0)
+    return np.abs(phi)
 
 
 def _packed(bits: NDArray[np.bool_]) -> Bits:

@@ -15,8 +15,8 @@ from farero.core.reference import PREDICTION, ColumnReference, Counts, Floats, R
 ScoreKind: TypeAlias = Literal["location", "spread", "category", "pair", "missing", "new", "outside", "infinite", "constant"]
 Family: TypeAlias = Literal["location", "spread", "category", "pair", "quality", "prediction"]
 
-GROUPS = 32
-"""Groups of bins that a numeric score is read from. Rows inside one group differ in rank by 1/32 at most: a thousandth of the variance."""
+GROUPS = 24
+"""Groups of bins that a numeric score is read from. Rows inside one group differ in rank by 1/24 at most: less than two thousandths of the variance."""
 
 TOP_LEVELS = 10
 """Levels of a choice that are watched by themselves; the others are pooled."""
@@ -194,8 +194,8 @@ def weights(plan: Layout) -> tuple[Floats, Floats]:
     Equal per column (or pair) within a family, then equal within the column.
     """
     members: dict[Family, dict[tuple[str, ...], int]] = {}
-    keys: list[tuple[Family, tuple[str, ...]]] = [(score.family, score.columns) for score in plan.scores]
-    keys += [("quality", (column.name,)) for column in plan.columns]
+    stuck: list[tuple[Family, tuple[str, ...]]] = [("quality", (column.name,)) for column in plan.columns]
+    keys = [*((score.family, score.columns) for score in plan.scores), *stuck]
     for family, subject in keys:
         inside = members.setdefault(family, {})
         inside[subject] = inside.get(subject, 0) + 1

@@ -169,7 +169,7 @@ def test_a_column_that_was_constant_before_gains_nothing_from_it() -> None:
     _, plan, held = reference_of(3)
     amount, plans = (next(c for c in plan.columns if c.name == name) for name in ("amount", "plan"))
     gains = fit(plan, held, preset="sensitive", size_s=None, limit=365.0).constant_gain
-    # 32 groups: at most a few in a hundred rows of a day in one of them. Half of the plans are free, a fifth are pro.
+    # 24 groups: at most a few in a hundred rows of a day in one of them. Half of the plans are free, a fifth are pro.
     assert gains[amount.groups_from() : amount.groups_from() + amount.groups].min() > 2.5
     first = plans.groups_from()
     assert gains[first : first + 3] == pytest.approx(-np.log([0.5, 0.3, 0.2]), abs=0.25)
