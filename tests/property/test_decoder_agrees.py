@@ -6,7 +6,7 @@ import json
 import math
 import random
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -158,13 +158,15 @@ class Ways:
         assert (fast.count, fast.bare) == (count, bare), body
         assert same_bits(self.rows[:count], to_matrix(self.schema, checked.rows.columns, count)), body
         assert self.protected(fast) == spelt(self.protector.protect(checked.rows)), body
-        assert fast.personal == {name: list(values) for name, values in checked.rows.personal.items()}, body
+        assert {name: list(values) for name, values in fast.personal.items()} == {
+            name: list(values) for name, values in checked.rows.personal.items()
+        }, body
         assert fast.keys == self.protector.keys(checked.rows), body
         return True
 
     def protected(self, fast: Decoded) -> object:
         """The decoder's inputs, with its personal values protected like those of checked rows."""
-        return spelt(fast.inputs | self.protector.disguised(fast.personal))
+        return spelt({**fast.inputs, **self.protector.disguised(fast.personal)})
 
 
 def same_bits(left: np.ndarray, right: np.ndarray) -> bool:
@@ -173,7 +175,7 @@ def same_bits(left: np.ndarray, right: np.ndarray) -> bool:
     return bool((gaps == np.isnan(right)).all() and left[~gaps].tobytes() == right[~gaps].tobytes())
 
 
-def spelt(inputs: Mapping[str, list[Any]]) -> list[object]:
+def spelt(inputs: Mapping[str, Sequence[Any]]) -> list[object]:
     """Values with their types, zeros with their signs, and names with their order."""
     return [(name, [(type(v), struct.pack("d", v) if type(v) is float else v) for v in values]) for name, values in inputs.items()]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from datetime import datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def frame(
-    model: str, version: str, request_id: str, endpoint: str, time: datetime, inputs: Mapping[str, list[Any]],
+    model: str, version: str, request_id: str, endpoint: str, time: datetime, inputs: Mapping[str, Sequence[Any]],
     prediction: list[Any], probability: list[float] | None, keys: list[str | None] | None, latency_us: int,
 ) -> bytes:  # fmt: skip
     """One record as bytes for `append` and `commit`. Checks nothing: every list has one value a row, and the time is aware."""

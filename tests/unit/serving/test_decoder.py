@@ -64,9 +64,9 @@ def test_rows_in_a_list_are_spread_over_columns() -> None:
     assert (got.count, got.bare) == (3, False)
     expected = [[3.0, 1.5, 1.0, 0.0, 1.0, SINCE], [0.0, NAN, 0.0, -2.0, -1.0, NAN], [3.0, NAN, 1.0, 0.0, 1.0, SINCE]]
     np.testing.assert_array_equal(rows[:3], expected)
-    assert got.inputs["colour"] == ["red", "blue", "red"]
-    assert got.inputs["usage"] == [1.5, None, None]
-    assert got.inputs["since"] == ["2024-05-01T11:00:00.000000Z", None, "2024-05-01T11:00:00.000000Z"]
+    assert list(got.inputs["colour"]) == ["red", "blue", "red"]
+    assert list(got.inputs["usage"]) == [1.5, None, None]
+    assert list(got.inputs["since"]) == ["2024-05-01T11:00:00.000000Z", None, "2024-05-01T11:00:00.000000Z"]
     assert got.personal == {"email": ["a@b.example", None, "a@b.example"]}
     assert got.keys == ["17", None, "k"]
 
