@@ -95,7 +95,7 @@ class RowDecoder:
 
     def decode(self, body: bytes) -> Decoded | None:
         """The rows in this body, their numbers in `rows`; None where the careful way must decide. Never raises."""
-        colons = body.count(b":") if len(body) < _LONG else int(np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == _COLON))
+        colons = _colons(body)
         if colons > self._most_colons:  # too many rows for the buffer, seen before they are read; or a schema without a decoder
             return None
         try:
@@ -113,6 +113,10 @@ class RowDecoder:
             return self._many(rows, body, colons) if 0 < len(rows) <= self._limit else None
         except _UNSURE:
             return None
+
+
+def _colons(body: bytes) -> int:
+    return body.count(b":") if len(body) < _LONG else int(np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == _COLON))
 
 
 def _filler(rows: NDArray[np.float64]) -> Callable[..., None]:
