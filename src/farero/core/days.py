@@ -87,18 +87,28 @@ def days_of(
     plan = layout(reference)
     rows = len(next(iter(columns.values()))) if columns else 0
     index = np.zeros(rows, dtype=np.int64) if window_index is None else window_index
-    answered = None if outputs is None else len(outputs.value)
-    of_answers = output_index if output_index is not None else index if answered == rows else None
+    numbers, parts = _parts(index)
+    answers: dict[int, Outputs] = {}
+    if outputs is not None and (output_index is not None or len(outputs.value) == rows):
+        of_answers, places = _parts(index if output_index is None else output_index)
+        answers = {number: _where(outputs, own) for number, own in zip(of_answers, places, strict=True)}
     found = []
-    for number in np.unique(index).tolist():
-        own = index == number
-        part = None if outputs is None or of_answers is None else _where(outputs, of_answers == number)
-        profile = build(reference, {name: column[own] for name, column in columns.items()}, part)
+    for number, own in zip(numbers, parts, strict=True):
+        profile = build(reference, {name: column[own] for name, column in columns.items()}, answers.get(number))
         found.append(read(plan, profile, number))
     return gather(found)
 
 
-def _where(outputs: Outputs, chosen: NDArray[np.bool_]) -> Outputs:
+def _parts(index: NDArray[np.int64]) -> tuple[list[int], list[NDArray[np.int64]]]:
+    """Numbers of windows, ascending, and the rows of each; no rows at all are one window."""
+    if not len(index):
+        return [0], [index]
+    order = np.argsort(index, kind="stable")
+    numbers, first = np.unique(index[order], return_index=True)
+    return numbers.tolist(), np.split(order, first[1:])
+
+
+def _where(outputs: Outputs, chosen: NDArray[np.int64]) -> Outputs:
     def part(values: NDArray[Any] | None) -> Any:
         return None if values is None else values[chosen]
 

@@ -123,7 +123,7 @@ def update(state: State, baseline: Baseline, window: WindowScores) -> tuple[Stat
     Raises:
         ValueError: the window was read on another reference, or is not newer than the last one.
 
-    Source: Shin, Ramdas & Rinaldo (2024), E-detectors: a nonparametric framework for sequential change detection, New England J. Stat.
+    Source: Shin, Ramdas & Rinaldo (2023), E-detectors: a nonparametric framework for sequential change detection, New England J. Stat.
     Data Sci. 2; Waudby-Smith & Ramdas (2024), Estimating means of bounded random variables by betting, JRSS B 86. Podkopaev & Ramdas
     (2022), Tracking the risk of a deployed model and detecting harmful distribution shifts, ICLR, for the loss. Measured:
     `benchmarks/monitoring.py`.

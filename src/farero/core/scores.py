@@ -16,7 +16,7 @@ ScoreKind: TypeAlias = Literal["location", "spread", "category", "pair", "missin
 Family: TypeAlias = Literal["location", "spread", "category", "pair", "quality", "prediction"]
 
 GROUPS = 24
-"""Groups of bins that a numeric score is read from. Rows inside one group differ in rank by 1/24 at most: less than two thousandths of the variance."""
+"""Groups of bins that a numeric score is read from: rows of one group differ in rank by 1/24 at most, 0.002 of the variance."""
 
 TOP_LEVELS = 10
 """Levels of a choice that are watched by themselves; the others are pooled."""

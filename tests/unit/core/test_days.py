@@ -7,7 +7,7 @@ import pytest
 from tests.unit.core.days_of_scores import ROWS, joined, reference_of, window
 from tests.unit.core.rows_of import SCHEMA, columns, outputs
 
-from farero.core import profile, scores
+from farero.core import detector, profile, scores
 from farero.core.days import MOST_WINDOWS, Days, days_of, gather
 from farero.core.scores import WindowScores
 from farero.errors import Corrupt
@@ -34,6 +34,16 @@ def test_rows_without_times_are_one_window() -> None:
     made = days_of(REFERENCE, columns(70))
     assert made.numbers.tolist() == [0]
     assert made.table()[0, 0] == 70
+
+
+def test_a_reference_of_no_rows_has_one_empty_window_and_a_detector_that_bets_on_nothing() -> None:
+    empty = profile.build_reference(SCHEMA, columns(0), outputs(0))
+    made = days_of(empty, columns(0), outputs(0), np.zeros(0, dtype=np.int64))
+    assert made.table().sum() == 0
+    baseline = detector.fit(scores.layout(empty), made, preset="sensitive", size_s=86_400, limit=365.0)
+    state, alarm = detector.update(detector.begin(baseline), baseline, window(empty, columns(300), 1))
+    assert alarm is None
+    assert state.windows == 1
 
 
 def test_answers_to_other_rows_are_left_out_unless_their_windows_are_told() -> None:
