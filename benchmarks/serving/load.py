@@ -74,11 +74,12 @@ def ask(port: int, path: str, body: object) -> object:
 def measure(
     server: Server, path: str, bodies: Path, *, connections: int = 16, seconds: int = 6, rate: float | None = None, cores: str = "1"
 ) -> Figure:
-    """Load for so long; with a rate, requests leave at that rate whether or not earlier ones are answered."""
-    if rate is None and shutil.which("wrk"):
+    """Load for so long. With a rate, requests leave at about that rate: wrk lets each connection pause, paced.py goes by a clock."""
+    if shutil.which("wrk"):
+        pause_ms = 0 if rate is None else max(1, round(1000 * connections / rate))
         command = [
             "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(HERE / "post.lua"),
-            f"http://127.0.0.1:{server.port}", "--", path, str(bodies),
+            f"http://127.0.0.1:{server.port}", "--", path, str(bodies), str(pause_ms),
         ]  # fmt: skip
     else:
         command = [sys.executable, str(HERE / "paced.py"), str(server.port), path, str(bodies)]

@@ -27,7 +27,7 @@ from farero.loop import Loop, Turn
 from farero.replay import asked, report, side_by_side
 from farero.replay import history as recorded
 from farero.serving import stored
-from farero.serving.memory import give_back
+from farero.serving.memory import Upkeep
 from farero.serving.spool import Spool
 from farero.store import meta, versions
 from farero.telemetry import Sample, log
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from farero.store.database import Store
 
 
-GIVE_BACK = timedelta(seconds=30)
-"""How often a process that answers lets the system have memory that it does not use any more."""
+GIVE_BACK = timedelta(seconds=10)
+"""How often a process that answers looks whether it keeps memory that it does not use any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +105,7 @@ class App(Reading):
             version=farero_version,
             caches={model: loop.predict.cache for model, loop in loops.items() if loop.predict.cache is not None},
         )  # fmt: skip
+        self._memory = Upkeep()
         self._handed_over = self._given_back = self._started
         self._stamp: Mapping[str, tuple[str, int]] | None = None
         self._broken: dict[str, FareroError] = {}
@@ -308,7 +309,7 @@ class App(Reading):
                 self._spool.rotate()
                 if now - self._given_back >= GIVE_BACK:
                     self._given_back = now
-                    give_back()
+                    self._memory.look()
         with self._store.read() as conn:
             stamp = versions.production_stamp(conn)
         if stamp == self._stamp:

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -34,6 +35,11 @@ KEEP_ALIVE_S = 30
 """How long a connection may be silent [s]."""
 
 PUBLISH_S = 0.25
+LINES_S = 0.05
+
+SWITCH_S = 0.0002
+"""How long a busy event loop lets the thread that forces the record to the disk wait for its turn [s]; Python's own 5 ms would be 30 turns
+of the disk."""
 
 THREADS = 8
 """Threads for everything but predictions."""
@@ -47,6 +53,8 @@ def answer(root: Path, name: str, listener: socket.socket, ready: Callable[[], N
         ready: called once requests are answered.
     """
     app = open_app(root, answering=name)
+    if app.settings.log.record == "fsync":
+        sys.setswitchinterval(SWITCH_S)
     refresher = Worker(app, loop=False)
     try:
         app.refresh()
@@ -67,7 +75,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: App, checks: Callable[[], Sequence[Check]], ready: Callable[[], None]) -> None:
         self._app = app
         self._ready = ready
-        self._turn = Turn(app, lambda: self.server_state.default_headers)
+        self._turn = Turn(app, lambda: self.server_state.default_headers, lambda: len(self.server_state.connections))
         heads = Heads(routes(app, app.settings.server.max_rows))
         config = uvicorn.Config(
             make_site(app, checks=checks), loop="uvloop", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
@@ -85,6 +93,7 @@ class Server(uvicorn.Server):
         self._turn.begin(loop)
         await super().startup(sockets)
         self._publish(loop)
+        self._write_lines(loop)
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -105,11 +114,16 @@ class Server(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def _write_lines(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the log file have its lines, often enough that it is never much at once."""
+        if not self.should_exit:
+            loop.call_later(LINES_S, self._write_lines, loop)
+        self._turn.write_lines()
+
     def _publish(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Four times a second: the log's lines, the figures, and a look for connections that have fallen silent."""
+        """Four times a second: the figures, and a look for connections that have fallen silent."""
         if not self.should_exit:
             loop.call_later(PUBLISH_S, self._publish, loop)
-        self._turn.write_lines()
         connections = self.server_state.connections
         self._open.set(len(connections))
         self._app.measure()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -22,6 +23,10 @@ SILENT_S = 15.0
 """A keeper that has not written its state for this long is hung or gone."""
 
 STOP_S = 3.0
+
+NICE = 5
+"""Answering comes first: where processors are short, the loop and its trainings step back."""
+
 _PULSE_S = 0.5
 
 
@@ -36,6 +41,7 @@ def keep(root: Path, ready: Callable[[], None]) -> None:
     Args:
         ready: called once the installation is open.
     """
+    os.nice(NICE)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, at: stopping.set())
     app = open_app(root, keeping=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from threading import get_ident
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -39,15 +40,22 @@ class Turn:
     """Gathers answers, records them with one write, and sends them. One a process, for its event loop only.
 
     There is no timer: whatever requests the kernel had ready when the loop looked make one group, be it one or a hundred.
+
+    Args:
+        date: the headers that every answer begins with.
+        connections: how many there are.
     """
 
-    def __init__(self, app: App, date: Callable[[], Headers]) -> None:
+    def __init__(self, app: App, date: Callable[[], Headers], connections: Callable[[], int] = lambda: 1) -> None:
         self._app = app
         self._date = date
         self._lines = PredictionLines()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: list[_Answer] = []
         self._by_thread = app.settings.log.record == "fsync"  # whether a thread of the spool says that it is safe
+        self._connections = connections
+        self._gathered = 0
+        self._thread = 0
         self._dated: Headers | None = None
         self._start = b""
         self._answered = app.meters.counter("farero_requests_total", route=ROUTE, code="200")
@@ -55,8 +63,9 @@ class Turn:
         self._cells: dict[tuple[str, str], tuple[Cell, Cell, Cell]] = {}
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Work on this event loop."""
+        """Work on this event loop, in the thread that calls this."""
         self._loop = loop
+        self._thread = get_ident()
 
     def add(self, wire: Held, hot: Hot, shot: Shot, request_id: str, begun: float) -> None:
         """Send this answer with the turn's others, as soon as all are recorded."""
@@ -78,12 +87,29 @@ class Turn:
         self._lines.flush()
 
     def _flush(self) -> None:
+        if self._by_thread and self._gather():
+            return
         answers, self._waiting = self._waiting, []
+        self._gathered = 0
         frames = answers[0].shot.frame if len(answers) == 1 else b"".join([answer.shot.frame for answer in answers])
         self._app.commit(frames, lambda error: self._settle(answers, error))
 
+    def _gather(self) -> bool:
+        """Whether to wait one more turn of the loop before the disk is asked.
+
+        A turn of the disk costs as much as ten answers, so it pays to share it. As long as each turn of the loop brings more requests,
+        more are likely to be in the next; the first quiet one ends it, and so does an answer for every connection.
+        """
+        count = len(self._waiting)
+        if count == self._gathered or count >= self._connections():
+            return False
+        self._gathered = count
+        assert self._loop is not None
+        self._loop.call_soon(self._flush)
+        return True
+
     def _settle(self, answers: list[_Answer], error: FareroError | None) -> None:
-        if not self._by_thread:
+        if not self._by_thread or get_ident() == self._thread:
             self._recorded(answers, error)
         elif self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._recorded, answers, error)

@@ -86,8 +86,8 @@ class RowDecoder:
         dates = sum(member.field is not None and member.field.kind == "date" for member in every)
         self._most_colons = 2 * len(rows) * (self._named + _COLONS_A_DATE * dates)
         namespace: dict[str, Any] = {
-            **codes(every), "Decoded": Decoded, "astuple": astuple, "UNSET": UNSET, "NAN": float("nan"), "moment": _moment, "fill": _filler(rows),
-            "memory": rows.data.cast("B"), "pack": Layout(f"{rows.shape[1]}d").pack_into,
+            **codes(every), "Decoded": Decoded, "astuple": astuple, "UNSET": UNSET, "NAN": float("nan"), "moment": _moment,
+            "fill": _filler(rows), "memory": rows.data.cast("B"), "pack": Layout(f"{rows.shape[1]}d").pack_into,
         }  # fmt: skip
         exec(compile(source(every), "<decoder>", "exec"), namespace)
         self._one: Callable[..., Decoded | None] = namespace["one"]

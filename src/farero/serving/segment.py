@@ -105,7 +105,11 @@ def read_segment(path: Path) -> Segment:
             damage.append("byte 0: this is no segment of a known format")
         return Segment(path=path, writer=writer, seq=int(seq), torn_bytes=torn, damage=tuple(damage))
     at = len(HEADER)
+    written = len(data.rstrip(b"\x00"))  # zeros behind it were there ahead of frames that never came
     while at < len(data):
+        if at >= written:
+            torn = len(data) - at
+            break
         end = _frame_end(data, at)
         if end is not None and _add(rows, data[at + _FRAME.size : end]):
             at = end

@@ -11,10 +11,12 @@ import fcntl
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from datetime import datetime
 from pathlib import Path
 from threading import Condition, Event, Lock, Thread
+from time import perf_counter
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -26,6 +28,13 @@ from farero.telemetry import log as log_event
 
 WAITING_BYTES: Final = 32 << 20
 """What may wait for the disk; beyond it requests are refused, so that a slow disk never becomes a full memory."""
+
+UNDER_WAY_BYTES: Final = 256 << 10
+AHEAD_BYTES: Final = 1 << 20
+SMALL_BYTES: Final = 16 << 10
+QUICK_S: Final = 0.0005
+"""Where the disk has lately taken less than this [s], the caller of `commit` writes a small group itself. One that begins to take longer
+is seen at the first turn that does, and the committer's thread does the waiting from then on."""
 
 Done: TypeAlias = Callable[[LogUnavailable | None], object]
 _encode = msgspec.msgpack.Encoder().encode
@@ -60,7 +69,9 @@ class Spool:
         self._seq = 0
         self._fd: int | None = None
         self._size = 0
+        self._allocated = 0
         self._limit_bytes = limit_bytes
+        self._force_s = 1.0  # what a turn of the disk takes of late; unknown counts as long
         self._arrival = Condition(Lock())
         self._queue: list[tuple[bytes, Done]] = []
         self._waiting = 0
@@ -121,8 +132,8 @@ class Spool:
         """Have these frames made safe, without waiting for it.
 
         `done` is called once: with None when all of them are safe, with the failure when none of them was kept. The thread that
-        calls it is the committer's, or the caller's own where it needs no waiting: in mode "write", and beyond the limit. It must
-        not wait for this spool.
+        calls it is the committer's, or the caller's own where it needs no waiting, or next to none: in mode "write", with a quick
+        disk, and beyond the limit. It must not wait for this spool, nor write to it.
         """
         if self.mode == "write":
             try:
@@ -131,6 +142,17 @@ class Spool:
                 done(failure)
             else:
                 done(None)
+            return
+        if len(frames) <= SMALL_BYTES and self._force_s < QUICK_S and not self._queue and self._lock.acquire(blocking=False):
+            # The disk takes less time than two threads take to talk about it.
+            try:
+                self._put(frames)
+            except LogUnavailable as failure:
+                done(failure)
+            else:
+                done(None)
+            finally:
+                self._lock.release()
             return
         with self._arrival:
             full = self._waiting_bytes > 0 and self._waiting_bytes + len(frames) > self._limit_bytes
@@ -224,7 +246,7 @@ class Spool:
         try:
             if self._fd is None:
                 self._fd = self._open()
-                self._size = len(HEADER)
+                self._size, self._allocated = len(HEADER), 0
             self._append(self._fd, frames)
         except OSError as error:
             raise _unavailable(self._folder, error) from error
@@ -232,11 +254,14 @@ class Spool:
             self._close()
 
     def _append(self, fd: int, frames: bytes) -> None:
+        if self.mode == "fsync":
+            self._allocate(fd, self._size + len(frames))
         try:
-            written = os.write(fd, frames)
+            written = os.write(fd, frames) if self.mode == "write" else os.pwrite(fd, frames, self._size)
             if written < len(frames):  # the disk is full to the byte; what is half there must go
                 raise OSError(f"{written} of {len(frames)} bytes were written")
         except OSError:
+            self._allocated = 0
             try:
                 os.ftruncate(fd, self._size)
             except OSError:
@@ -246,9 +271,27 @@ class Spool:
             self._force(fd)
         self._size += written
 
+    def _allocate(self, fd: int, until: int) -> None:
+        """Have zeros on the disk ahead of what is written, once a segment is under way: a turn of the disk that changes no size is shorter.
+
+        Where there is no room for them, it goes on without; a reader takes zeros for the torn end that they are.
+        """
+        if until <= self._allocated or self._size < UNDER_WAY_BYTES:
+            return
+        zeros = bytes(max(until - self._size, AHEAD_BYTES))
+        try:
+            if os.pwrite(fd, zeros, self._size) == len(zeros):
+                self._allocated = self._size + len(zeros)
+        except OSError:
+            os.ftruncate(fd, self._size)
+            return
+        self._force(fd)
+
     def _force(self, fd: int) -> None:
+        begun = perf_counter()
         try:
             os.fdatasync(fd)
+            self._force_s += 0.2 * (perf_counter() - begun - self._force_s)
         except OSError:
             # The kernel may have thrown the pages away and call the next fsync a success: this file is never trusted again.
             # What the disk had before stays; what may or may not be there now is refused, and cut off so that nobody reads it.
@@ -264,7 +307,8 @@ class Spool:
             seq = self._seq + 1
             path = self._folder / f"{self.writer}-{seq:010d}.seg"
             unborn = path.with_suffix(".tmp")
-            fd = os.open(unborn, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            append = os.O_APPEND if self.mode == "write" else 0  # with it, Linux writes at the end wherever one asks to
+            fd = os.open(unborn, os.O_CREAT | os.O_WRONLY | append | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)
                 if os.write(fd, HEADER) < len(HEADER):
@@ -288,6 +332,9 @@ class Spool:
         self._rotating = False
         if self._fd is not None:
             fd, self._fd = self._fd, None
+            if self._allocated > self._size:
+                with suppress(OSError):  # a reader knows zeros for what they are
+                    os.ftruncate(fd, self._size)
             fcntl.flock(fd, fcntl.LOCK_UN)  # a forked child may hold the same file open
             os.close(fd)
 

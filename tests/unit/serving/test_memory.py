@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from farero.serving.memory import few_arenas, give_back
-
-
-def resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+from farero.serving.memory import GROWN_BYTES, Upkeep, few_arenas, give_back, resident_bytes
 
 
 def test_what_is_free_goes_back_to_the_system() -> None:
@@ -21,3 +15,13 @@ def test_what_is_free_goes_back_to_the_system() -> None:
     give_back()
     assert full - resident_bytes() > 60 << 20
     assert len(stay) == 4
+
+
+def test_a_process_that_has_not_grown_is_left_alone() -> None:
+    upkeep = Upkeep()
+    assert upkeep.look()
+    assert not upkeep.look()
+    grown = bytearray(2 * GROWN_BYTES)
+    grown[::4096] = bytes([1]) * len(grown[::4096])
+    assert upkeep.look()
+    assert len(grown) == 2 * GROWN_BYTES

@@ -409,13 +409,13 @@ def test_a_spool_that_was_closed_takes_what_still_comes(tmp_path: Path) -> None:
 
 
 def test_a_file_that_can_be_neither_forced_nor_cut_back_is_left_for_good(tmp_path: Path) -> None:
-    """A pipe in the segment's place: the kernel takes the bytes, and refuses the rest for real."""
+    """A pipe in the segment's place: the kernel refuses it for real."""
     spool = Spool(tmp_path, "w", mode="fsync")
     spool.write(record(0))
     reading, writing = os.pipe()
     assert spool._fd is not None
     os.dup2(writing, spool._fd)
-    with pytest.raises(LogUnavailable, match="Invalid argument"):
+    with pytest.raises(LogUnavailable, match="Illegal seek"):
         spool.write(record(1))
     spool.write(record(2))
     spool.close()
@@ -451,3 +451,66 @@ def test_the_oldest_segment_with_a_frame_says_since_when_rows_wait(tmp_path: Pat
     for path, at in zip(segments(tmp_path), (1_000.0, 2_000.0), strict=True):
         os.utime(path, (at, at))
     assert spool.oldest_waiting() == 1_000.0
+
+
+def test_zeros_ahead_of_what_is_written_are_cut_off_when_the_segment_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "UNDER_WAY_BYTES", 0)
+    monkeypatch.setattr(spool_module, "AHEAD_BYTES", 4096)
+    spool = Spool(tmp_path, "w", mode="fsync")
+    for number in range(60):
+        spool.write(record(number))
+    (live,) = segments(tmp_path)
+    ahead = live.stat().st_size
+    spool.close()
+    assert ahead % 4096 and live.stat().st_size < ahead
+    assert kept(tmp_path) == of(*range(60))
+    assert read_segment(live).torn_bytes == 0
+
+
+def test_zeros_that_a_death_left_behind_are_a_torn_end_and_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "UNDER_WAY_BYTES", 0)
+    spool = Spool(tmp_path / "live", "w", mode="fsync")
+    for number in range(5):
+        spool.write(record(number))
+    (live,) = segments(tmp_path / "live")
+    dead = tmp_path / live.name
+    dead.write_bytes(live.read_bytes())
+    spool.close()
+    found = read_segment(dead)
+    assert found.torn_bytes > 1_000_000 and found.damage == ()
+    assert numbers(dead) == [0, 1, 2, 3, 4]
+
+
+def test_where_there_is_no_room_ahead_it_goes_on_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "UNDER_WAY_BYTES", 0)
+    real = os.pwrite
+
+    def full(fd: int, content: bytes, at: int) -> int:
+        if len(content) >= spool_module.AHEAD_BYTES:
+            raise OSError(28, "No space left on device")
+        return real(fd, content, at)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    spool = Spool(tmp_path, "w", mode="fsync")
+    for number in range(3):
+        spool.write(record(number))
+    spool.close()
+    assert kept(tmp_path) == of(0, 1, 2)
+
+
+def test_a_quick_disk_is_not_worth_a_thread(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "w", mode="fsync")
+    spool._force_s = 0.0
+    heard: list[tuple[object, int]] = []
+    item = record(1)
+    content = frame(
+        item.model, item.version, item.request_id, item.endpoint, item.time, item.inputs, item.prediction, item.probability, item.keys, 1
+    )
+    spool.commit(content, lambda failure: heard.append((failure, threading.get_ident())))
+    assert heard == [(None, threading.get_ident())]
+    spool._force_s = 1.0
+    safe = threading.Event()
+    spool.commit(content, lambda failure: (heard.append((failure, threading.get_ident())), safe.set()))
+    assert safe.wait(10)
+    assert heard[1][0] is None and heard[1][1] != threading.get_ident()
+    spool.close()
