@@ -26,7 +26,7 @@ from serving.rounds import Bench, medians, run, versions_of
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "farero-benchmarks"
 PEERS = ("farero", "bare", "mlflow", "fastapi", "bentoml", "mlserver", "litserve")
-PARTS = ("peers", "record", "workers", "half-load", "memory")
+PARTS = ("peers", "record", "telemetry", "workers", "half-load", "memory")
 
 
 def main() -> None:
@@ -49,6 +49,8 @@ def main() -> None:
     first = wanted.models[-1]
     if "record" in wanted.parts:
         tables.append(modes.records(bench, first))
+    if "telemetry" in wanted.parts:
+        tables.append(modes.telemetry(bench, first))
     if "workers" in wanted.parts:
         tables.append(modes.workers(bench, first))
     if "half-load" in wanted.parts:

@@ -199,6 +199,7 @@ CONTENDERS: dict[str, Contender] = {
         _own("farero", _farero, "validated, recorded", records=True),
         _own("bare", _script("bare.py"), "Farero's compiled engine alone: no checks, no record", records=False),
         _own("unrecorded", _script("unrecorded.py"), "Farero without its record", records=False),
+        _own("untold", _script("untold.py"), "Farero without log lines and figures", records=True),
         Contender(
             name="mlflow", venv="mlflow", packages=("mlflow", "uvicorn"), path=lambda _: "/invocations", ready=lambda _: "/ping",
             start=_mlflow, body=split, answers=lambda answer: [pair[1] for pair in answer["predictions"]], note="mlflow models serve",

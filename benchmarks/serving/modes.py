@@ -50,6 +50,29 @@ def records(bench: Bench, model: str) -> Table:
     )
 
 
+def telemetry(bench: Bench, model: str) -> Table:
+    """Throughput with log lines and figures, and without."""
+    names = {"as it comes": "farero", "without log lines and figures": "untold"}
+    found: dict[str, list[Figure]] = {mode: [] for mode in names}
+    folder = bench.model("farero", model)
+    with ExitStack() as stack:
+        servers = {mode: stack.enter_context(bench.running(name, folder)) for mode, name in names.items()}
+        for turn in range(bench.rounds):
+            for mode in list(names)[:: 1 if turn % 2 else -1]:
+                figure = bench.measure(servers[mode], names[mode], folder, 1, warm=turn > 0)
+                found[mode].append(figure)
+                _say(f"telemetry: {mode}", bench.connections, figure)
+    rate = {mode: statistics.median(figure.rate for figure in figures) for mode, figures in found.items()}
+    cpu = {mode: statistics.median(_spent_us(figure) for figure in figures) for mode, figures in found.items()}
+    silent = rate["without log lines and figures"]
+    return Table(
+        title=f"What telemetry costs ({model}, one row a request)",
+        header=["", "requests/s", "share", "CPU µs of the worker"],
+        rows=[[mode, count(rate[mode]), f"{rate[mode] / silent:.2f}", f"{cpu[mode]:.1f}"] for mode in names],
+        notes=["Without: benchmarks/serving/untold.py; Farero has no such switch, and every other figure here is with telemetry."],
+    )
+
+
 def workers(bench: Bench, model: str) -> Table:
     """One process that answers, and two. The load generator needs a core too, so the CPU time tells more than the clock."""
     folder = bench.model("farero", model)
