@@ -37,6 +37,9 @@ KEEP_ALIVE_S = 30
 PUBLISH_S = 0.25
 LINES_S = 0.05
 
+GARBAGE = 10_000
+"""Containers made and not freed, after which the youngest are looked through."""
+
 SWITCH_S = 0.0002
 """How long a busy event loop lets the thread that forces the record to the disk wait for its turn [s]; Python's own 5 ms would be 30 turns
 of the disk."""
@@ -61,6 +64,8 @@ def answer(root: Path, name: str, listener: socket.socket, ready: Callable[[], N
         # A whole collection waits for a quarter of what the last one found. The last one was the supervisor's, before everything was
         # frozen: without this, hundreds of MB of broken requests would gather before the next.
         gc.collect()
+        # An answer leaves no cycle behind, and looking for one after every few of them costs more than it finds.
+        gc.set_threshold(GARBAGE, 10, 10)
         refresher.start()
         Server(app, lambda: (keeper_check(root),), ready).run(sockets=[listener])
     finally:

@@ -159,11 +159,20 @@ def _many(every: list[Member]) -> list[str]:
         if member.field and member.field.kind == "date":
             numbers.append(f"*[number for number, _ in m{member.at}]")
         else:
-            numbers.append(f"*v{member.at}" if each == "value" else f"*[{each} for value in v{member.at}]")
+            numbers.append(_unpacked(member, each))
     lines.append(f"    fill(len(rows), {', '.join(numbers)})")
     keys = next((f"v{member.at}" for member in every if member.field is None), "None")
     lines.append(f"    return Decoded(len(rows), False, {_dict(every, 'v{}')}, {_dict(every, 'v{}', personal=True)}, {keys})")
     return lines
+
+
+def _unpacked(member: Member, each: str) -> str:
+    """All values of a feature as arguments; `map` is half the cost of a comprehension, where it can be had."""
+    if each == "value":
+        return f"*v{member.at}"
+    if each == f"codes{member.at}[value]":
+        return f"*map(codes{member.at}.__getitem__, v{member.at})"
+    return f"*[{each} for value in v{member.at}]"
 
 
 def _sure(every: list[Member], texts: list[str]) -> list[str]:
