@@ -12,6 +12,7 @@ only if no name came twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from struct import Struct as Layout
@@ -24,6 +25,7 @@ from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from farero.core.schema import Schema
+from farero.serving.compile.json_rows import JsonRows
 from farero.serving.decoder_source import WRAPPER, codes, members, row_type, source
 
 # Whatever reading text that a stranger sent may raise: msgspec's faults and broken UTF-8 are ValueErrors, a level that is not declared
@@ -33,6 +35,8 @@ _COLONS_A_DATE: Final = 3
 _COLON: Final = ord(":")
 _LONG: Final = 4096
 """Bytes from which on numpy counts faster than `bytes.count`, which stops at every hit."""
+_PLAIN: Final = 1024
+"""Bytes from which on a body may hold so many rows that reading them without Python's objects pays."""
 _EXACT: Final = 2**53
 """Whole numbers beyond are not all there as float64."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,14 +48,15 @@ class Decoded(msgspec.Struct, gc=False):
 
     Attributes:
         bare: whether the body was one row, not a list of rows.
-        inputs: each feature's values as they are recorded (see `serving.privacy.Protector`), without the personal fields.
+        inputs: each feature's values as they are recorded (see `serving.privacy.Protector`), without the personal fields; some are
+            MessagePack already.
         personal: each personal field's values, in clear: protect before storing.
         keys: None where the schema declares none.
     """
 
     count: int
     bare: bool
-    inputs: Mapping[str, Sequence[Any]]
+    inputs: Mapping[str, Sequence[Any] | msgspec.Raw]
     personal: Mapping[str, Sequence[str | None]]
     keys: list[str | None] | None
 
@@ -73,6 +78,7 @@ class RowDecoder:
             raise ValueError(f"rows must be C-contiguous float64 of (capacity, {len(schema.features)}), not {rows.dtype} of {rows.shape}")
         self._limit = min(max_rows, len(rows))
         self._most_colons = -1
+        self._plain: JsonRows | None = None
         every = members(schema)
         if every is None or not len(rows):
             return
@@ -90,11 +96,18 @@ class RowDecoder:
             "fill": _filler(rows), "memory": rows.data.cast("B"), "pack": Layout(f"{rows.shape[1]}d").pack_into,
         }  # fmt: skip
         exec(compile(source(every), "<decoder>", "exec"), namespace)
+        with suppress(ValueError):  # of fields that are not read that way
+            self._plain = JsonRows(schema, rows)
         self._one: Callable[..., Decoded | None] = namespace["one"]
         self._many: Callable[..., Decoded | None] = namespace["many"]
 
     def decode(self, body: bytes) -> Decoded | None:
         """The rows in this body, their numbers in `rows`; None where the careful way must decide. Never raises."""
+        if self._plain is not None and len(body) >= _PLAIN:
+            found = self._plain.read(body)
+            if found is not None:
+                count, inputs = found
+                return Decoded(count, False, inputs, {}, None) if count <= self._limit else None
         colons = _colons(body)
         if colons > self._most_colons:  # too many rows for the buffer, seen before they are read; or a schema without a decoder
             return None

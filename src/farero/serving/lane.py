@@ -121,7 +121,7 @@ class Lane:
         self._rows = np.empty((MOST_ROWS, len(self._schema.features))) if self._quick is None else self._quick.rows
         self._decoder = RowDecoder(self._schema, max_rows=min(self._max_rows, CAPACITY, len(self._rows)), rows=self._rows)
 
-    def _guard(self, rows: Decoded) -> Mapping[str, Sequence[object]]:
+    def _guard(self, rows: Decoded) -> Mapping[str, Sequence[object] | msgspec.Raw]:
         return {**rows.inputs, **self._protector.disguised(rows.personal)}
 
     def _answer(self, count: int) -> tuple[list[float], list[float] | None, list[list[float]] | None] | None:

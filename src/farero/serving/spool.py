@@ -41,7 +41,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def frame(
-    model: str, version: str, request_id: str, endpoint: str, time: datetime, inputs: Mapping[str, Sequence[Any]],
+    model: str, version: str, request_id: str, endpoint: str, time: datetime, inputs: Mapping[str, Sequence[Any] | msgspec.Raw],
     prediction: list[Any], probability: list[float] | None, keys: list[str | None] | None, latency_us: int,
 ) -> bytes:  # fmt: skip
     """One record as bytes for `append` and `commit`. Checks nothing: every list has one value a row, and the time is aware."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farero.serving.compile import linear, trees
+from farero.serving.compile import json_rows, linear, trees
 
 
 def warm() -> None:
@@ -13,6 +13,7 @@ def warm() -> None:
     """
     linear.kernel()
     trees.kernel()
+    json_rows.kernels()
 
 
 if __name__ == "__main__":
