@@ -101,17 +101,20 @@ def bits_of(digits: Any, power: Any, powers: Any) -> Any:
 @njit(inline="always")
 def _skip(body: Any, at: Any, end: Any) -> Any:
     while at < end and (body[at] == 32 or body[at] == 10 or body[at] == 13 or body[at] == 9):
-        at += 1
+        at += uint64(1)
     return at
 
 
 @njit(inline="always")
 def _matches(body: Any, at: Any, end: Any, text: Any, start: Any, stop: Any) -> Any:
-    if at + stop - start > end:
+    if at + (stop - start) > end:
         return False
-    for k in range(stop - start):  # noqa: SIM110 (numba makes better code of a loop)
-        if body[at + k] != text[start + k]:
+    k = start
+    while k < stop:
+        if body[at] != text[k]:
             return False
+        at += uint64(1)
+        k += uint64(1)
     return True
 
 
@@ -119,43 +122,48 @@ def read(
     body: NDArray[np.uint8], names: Any, name_at: Any, kinds: Any, optional: Any, limits: Any, levels: Any, level_at: Any, first_level: Any,
     powers: Any, bits: Any, rows: Any,
 ) -> int:  # fmt: skip
-    """Fill `rows` from the body. Returns how many rows there were, 0 where the general decoder must look."""
-    end, features, capacity = len(body), len(kinds), len(rows)
-    at: Any = _skip(body, 0, end)
-    if at >= end or body[at] != 123 or body[end - 1] != 125:  # { and }
+    """Fill `rows` from the body. Returns how many rows there were, 0 where the general decoder must look.
+
+    All places are unsigned: signed ones would be looked at for being negative each time.
+    """
+    end, features, capacity = uint64(len(body)), len(kinds), len(rows)
+    one = uint64(1)
+    at: Any = _skip(body, uint64(0), end)
+    if at >= end or body[at] != 123 or body[end - one] != 125:  # { and }
         return 0
-    at = _skip(body, at + 1, end)
+    at = _skip(body, at + one, end)
     # "rows" stands first among the names.
     if not _matches(body, at, end, names, name_at[0], name_at[1]):
         return 0
     at = _skip(body, at + name_at[1] - name_at[0], end)
     if at >= end or body[at] != 58:  # :
         return 0
-    at = _skip(body, at + 1, end)
+    at = _skip(body, at + one, end)
     if at >= end or body[at] != 91:  # [
         return 0
-    at += 1
+    at += one
     count = 0
     while True:
         at = _skip(body, at, end)
         if at >= end or body[at] != 123 or count >= capacity:
             return 0
-        at += 1
+        at += one
         for f in range(features):
             at = _skip(body, at, end)
             start, stop = name_at[f + 1], name_at[f + 2]
             if not _matches(body, at, end, names, start, stop):
                 return 0
-            at = _skip(body, at + stop - start, end)
+            at = _skip(body, at + (stop - start), end)
             if at >= end or body[at] != 58:
                 return 0
-            at = _skip(body, at + 1, end)
+            at = _skip(body, at + one, end)
             if at >= end:
                 return 0
             if body[at] == 110:  # null
-                if at + 4 >= end or not optional[f] or body[at + 1] != 117 or body[at + 2] != 108 or body[at + 3] != 108:
+                null = at + uint64(4) < end and body[at + one] == 117 and body[at + uint64(2)] == 108 and body[at + uint64(3)] == 108
+                if not null or not optional[f]:
                     return 0
-                at += 4
+                at += uint64(4)
                 rows[count, f] = np.nan if kinds[f] == 0 else -1.0
             elif kinds[f] == 1:
                 found = -1
@@ -170,42 +178,41 @@ def read(
             else:
                 negative = body[at] == 45
                 if negative:
-                    at += 1
-                # The body ends with a bracket, so that a row of digits ends before it does. Unsigned places: signed ones would be looked
-                # at for being negative each time.
-                digits, power, place = uint64(0), 0, uint64(at)
-                while body[place] ^ 48 <= 9:
-                    digits = digits * uint64(10) + uint64(body[place] ^ 48)
-                    place += uint64(1)
-                whole = np.int64(place) - at
-                if whole == 0 or (whole > 1 and body[at] == 48):
+                    at += one
+                # The body ends with a bracket, so that a row of digits ends before it does.
+                digits, begun = uint64(0), at
+                power: Any = 0
+                while body[at] ^ 48 <= 9:
+                    digits = digits * uint64(10) + uint64(body[at] ^ 48)
+                    at += one
+                whole = np.int64(at - begun)
+                if whole == 0 or (whole > 1 and body[begun] == 48):
                     return 0
-                if body[place] == 46:
-                    place += uint64(1)
-                    point = place
-                    while body[place] ^ 48 <= 9:
-                        digits = digits * uint64(10) + uint64(body[place] ^ 48)
-                        place += uint64(1)
-                    power = -np.int64(place - point)
+                if body[at] == 46:
+                    at += one
+                    point = at
+                    while body[at] ^ 48 <= 9:
+                        digits = digits * uint64(10) + uint64(body[at] ^ 48)
+                        at += one
+                    power = -np.int64(at - point)
                     if power == 0:
                         return 0
                 if whole - power > 19:  # more than fit, unless they begin with zeros
-                    first = at
+                    first = begun
                     while body[first] == 48 or body[first] == 46:
-                        first += 1
-                    if np.int64(place) - first - (power < 0 and first < at + whole) > 19:
+                        first += one
+                    if np.int64(at - first) - (power < 0 and np.int64(first - begun) < whole) > 19:
                         return 0
-                at = np.int64(place)
                 if body[at] == 101 or body[at] == 69:  # e or E
-                    at += 1
+                    at += one
                     minus = body[at] == 45
                     if minus or body[at] == 43:
-                        at += 1
-                    begun_at, given = at, 0
-                    while body[at] ^ 48 <= 9 and at - begun_at < 5:
+                        at += one
+                    point, given = at, 0
+                    while body[at] ^ 48 <= 9 and np.int64(at - point) < 5:
                         given = given * 10 + (body[at] ^ 48)
-                        at += 1
-                    if at == begun_at or body[at] ^ 48 <= 9:
+                        at += one
+                    if at == point or body[at] ^ 48 <= 9:
                         return 0
                     power += -given if minus else given
                 if negative and digits == uint64(0):
@@ -222,7 +229,7 @@ def read(
             at = _skip(body, at, end)
             if at >= end or body[at] != (44 if f + 1 < features else 125):  # , or }
                 return 0
-            at += 1
+            at += one
         count += 1
         at = _skip(body, at, end)
         if at >= end:
@@ -231,11 +238,11 @@ def read(
             break
         if body[at] != 44:
             return 0
-        at += 1
-    at = _skip(body, at + 1, end)
+        at += one
+    at = _skip(body, at + one, end)
     if at >= end or body[at] != 125:
         return 0
-    return count if _skip(body, at + 1, end) == end else 0
+    return count if _skip(body, at + one, end) == end else 0
 
 
 def spell(rows: Any, count: int, kinds: Any, texts: Any, text_at: Any, first_level: Any, out: Any, ends: Any) -> None:
@@ -297,8 +304,9 @@ class JsonRows:
         self._kinds = np.array([_CHOICE if field.kind == "choice" else _NUMBER for field in features], dtype=np.int64)
         first = np.cumsum([0, *(len(field.levels) for field in features)], dtype=np.int64)
         self._given = (
-            _joined(names), _places(names), self._kinds, np.array([field.missing for field in features]),
-            np.array(limits, dtype=np.float64), _joined(quoted), _places(quoted), first, _powers(), np.zeros(1, dtype=np.uint64), rows,
+            _joined(names), _places(names).astype(np.uint64), self._kinds, np.array([field.missing for field in features]),
+            np.array(limits, dtype=np.float64), _joined(quoted), _places(quoted).astype(np.uint64), first, _powers(),
+            np.zeros(1, dtype=np.uint64), rows,
         )  # fmt: skip
         self._texts = (_joined(spelt), _places(spelt), first)
         longest = max([9, *map(len, spelt)])
@@ -325,7 +333,7 @@ def kernels() -> Any:
     if _kernels is None:
         options = {key: value for key, value in OPTIONS.items() if key != "nogil"}
         ints, floats, words, octets = "int64[::1]", "float64[::1]", "uint64[::1]", "uint8[::1]"
-        given = f"{octets}, {ints}, {ints}, boolean[::1], {floats}, {octets}, {ints}, {ints}, {words}, {words}, float64[:, ::1]"
+        given = f"{octets}, {words}, {ints}, boolean[::1], {floats}, {octets}, {words}, {ints}, {words}, {words}, float64[:, ::1]"
         reader = f"int64(Array(uint8, 1, 'C', readonly=True), {given})"
         speller = f"void(float64[:, ::1], int64, {ints}, {octets}, {ints}, {ints}, {octets}, {ints})"
         _kernels = njit(reader, **options)(read), njit(speller, **options)(spell)
