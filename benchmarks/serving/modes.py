@@ -117,7 +117,9 @@ def half_load(bench: Bench, names: Sequence[str], models: Sequence[str]) -> Tabl
                 found = []
                 for _ in range(bench.rounds):
                     most = bench.measure(server, name, folder, 1).rate
-                    at = load.measure(server, path, bodies, rate=most * HALF, connections=64, seconds=bench.seconds, cores=str(LOAD_CORE))
+                    at = load.measure(
+                        server, path, bodies, rate=most * HALF, connections=64, seconds=bench.seconds, cores=str(LOAD_CORE), urgent=True
+                    )
                     bench.count_more(name, at.requests)
                     bench.failed += at.failed
                     _say(f"half load: {name} {model}", 64, at)
@@ -130,7 +132,8 @@ def half_load(bench: Bench, names: Sequence[str], models: Sequence[str]) -> Tabl
         rows=rows,
         notes=[
             "About half the rate that was measured just before, over 64 connections: each pauses for a random time, 0 to twice the mean, "
-            "between an answer and its next request.",
+            "between an answer and its next request. The generator runs with real-time priority where it may: it shares its core with "
+            "Farero's keeper, and would else measure its own waiting.",
         ],
     )
 

@@ -31,7 +31,7 @@ WAITING_BYTES: Final = 32 << 20
 
 UNDER_WAY_BYTES: Final = 256 << 10
 AHEAD_BYTES: Final = 1 << 20
-SMALL_BYTES: Final = 16 << 10
+SMALL_BYTES: Final = 128 << 10
 QUICK_S: Final = 0.0005
 """Where the disk has lately taken less than this [s], the caller of `commit` writes a small group itself. One that begins to take longer
 is seen at the first turn that does, and the committer's thread does the waiting from then on."""
