@@ -14,6 +14,7 @@ from farero.serving.compile.columns import Numeric, Seen, numeric
 from farero.serving.compile.links import IDENTITY
 from farero.serving.compile.memory import address
 from farero.serving.compile.program import Program
+from farero.serving.compile.refused import NotCompiled
 from farero.serving.compile.trees import LANES, LARGE, SMALL
 
 _SMALL_FEATURES = 1 << 11
@@ -134,6 +135,17 @@ def float32_at_most(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
         return np.where(near.astype(np.float64) > thresholds, np.nextafter(near, np.float32(-np.inf)), near)
 
 
+def decides_alike(thresholds: NDArray[np.float64], packed: NDArray[Any]) -> bool:
+    """Whether, for each threshold and its float32 neighbours on both sides, the packed one decides as the original does.
+
+    Between those there is no other float32, so that nothing a model of float32 may meet is decided otherwise at any node.
+    """
+    with np.errstate(over="ignore"):
+        at = thresholds.astype(np.float32)
+        values = np.stack([np.nextafter(at, np.float32(-np.inf)), at, np.nextafter(at, np.float32(np.inf))])
+    return bool(np.array_equal(values.astype(np.float64) <= thresholds, values.astype(np.float64) <= packed.astype(np.float64)))
+
+
 def _pack(
     given: Sequence[Tree], small: bool, float32: bool
 ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.uint64], NDArray[np.uint32]]:
@@ -159,6 +171,9 @@ def _pack(
             packed["threshold"] = float32_at_most(threshold) if float32 else threshold
             packed["left"] = left
             packed["word"] = feature | missing_left << np.uint32(16)
+        if float32 and not decides_alike(threshold, packed["threshold"]):
+            raise NotCompiled("A threshold of its trees is not decided alike as a float32.")
+        if not small:
             for node, right in tree.bits.items():
                 packed["threshold"][place[node]] = len(bits)
                 packed["word"][place[node]] |= np.uint32(1 << 17)

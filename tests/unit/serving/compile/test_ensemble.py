@@ -5,7 +5,7 @@ import pytest
 
 from farero.core.schema import Field, Schema
 from farero.serving.compile.columns import whole_frame
-from farero.serving.compile.ensemble import Ensemble, Packed, Tree, float32_at_most
+from farero.serving.compile.ensemble import Ensemble, Packed, Tree, decides_alike, float32_at_most
 
 SCHEMA = Schema(fields=(Field(name="a", kind="number"),))
 
@@ -49,3 +49,18 @@ def test_a_threshold_becomes_the_last_float32_that_is_still_at_most_it() -> None
     got = float32_at_most(cuts)
     assert (got.astype(np.float64) <= cuts).all()
     assert (np.nextafter(got, np.float32(np.inf)).astype(np.float64) > cuts).all()
+
+
+@pytest.mark.row("S11")
+def test_a_packed_threshold_that_is_off_by_one_float32_is_seen_at_any_node() -> None:
+    random = np.random.default_rng(3)
+    thresholds = np.concatenate(
+        [random.normal(size=2000), random.normal(size=500).astype(np.float32).astype(np.float64), [0.0, np.inf, 1e300, -1e300]]
+    )
+    packed = float32_at_most(thresholds)
+    assert decides_alike(thresholds, packed)
+    for at in range(0, 2500, 250):
+        for towards in (-np.inf, np.inf):
+            spoilt = packed.copy()
+            spoilt[at] = np.nextafter(spoilt[at], np.float32(towards))
+            assert not decides_alike(thresholds, spoilt)
