@@ -11,7 +11,7 @@ from typing import Final
 _ARENA_MAX: Final = -8
 """glibc's `M_ARENA_MAX`, for `mallopt`."""
 
-GROWN_BYTES: Final = 16 << 20
+GROWN_BYTES: Final = 8 << 20
 
 
 def few_arenas() -> None:
