@@ -29,7 +29,7 @@ MOST_GROWTH = 1.05
 
 LONG = 50_000
 GIVING_BACK_S = 11.0
-"""A process that answers looks every ten seconds whether it keeps memory that it does not use: a long run measures what it keeps after that."""
+"""A process that answers looks every ten seconds whether it keeps memory that it does not use; a long run measures after that."""
 
 
 @dataclass
