@@ -144,6 +144,6 @@ def test_a_log_that_cannot_be_written_is_told_in_one_plain_line_and_loses_nothin
 
 @pytest.mark.row("L1")
 def test_the_logs_own_decorations_are_not_shown() -> None:
-    from farero.adapters.delta_log import _plain
+    from farero.adapters.delta_log.table import _plain
 
     assert _plain(Exception("failed\n   \x1b[31m\u21b3\x1b[0m No space left\n")) == "failed No space left"

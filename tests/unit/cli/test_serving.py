@@ -40,11 +40,11 @@ def test_labels_are_taken_and_what_cannot_be_placed_ends_with_1(terminal: Termin
 def test_a_server_is_started_where_it_was_asked_for(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[object, ...]] = []
 
-    def serve(app: object, host: str, port: int, **more: object) -> int:
+    def serve(root: object, host: str | None, port: int | None, **more: object) -> int:
         asked.append((host, port))
         return 0
 
     monkeypatch.setattr("farero.server.serve", serve)
     terminal.run("up")
     terminal.run("up", "--host", "0.0.0.0", "--port", "0")
-    assert asked == [("127.0.0.1", 8002), ("0.0.0.0", 0)]
+    assert asked == [(None, None), ("0.0.0.0", 0)]  # None = what farero.toml says
