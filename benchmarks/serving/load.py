@@ -28,8 +28,6 @@ class Figure:
     p99_ms: float
     cpu_s: float
     answering_cpu_s: float
-    late_p99_ms: float = 0.0
-    """How late requests left that were to leave by the clock [ms]."""
 
     @property
     def rate(self) -> float:
@@ -100,5 +98,5 @@ def measure(
     told = json.loads(done.stdout.strip().splitlines()[-1])
     return Figure(
         requests=told["requests"], seconds=told["seconds"], failed=told["failed"], p50_ms=told["p50_ms"], p99_ms=told["p99_ms"],
-        cpu_s=after - before, answering_cpu_s=answering, late_p99_ms=told.get("late_p99_ms", 0.0),
+        cpu_s=after - before, answering_cpu_s=answering,
     )  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 
-class ForestRow(BaseModel):
-    """10 numbers."""
+class EightNumbers(BaseModel):
+    """What both kinds of row begin with."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     n0: float
@@ -19,22 +19,18 @@ class ForestRow(BaseModel):
     n5: float
     n6: float
     n7: float
+
+
+class ForestRow(EightNumbers):
+    """10 numbers."""
+
     n8: float
     n9: float
 
 
-class LogisticRow(BaseModel):
+class LogisticRow(EightNumbers):
     """8 numbers and 2 choices."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-    n0: float
-    n1: float
-    n2: float
-    n3: float
-    n4: float
-    n5: float
-    n6: float
-    n7: float
     c0: Literal["red", "green", "blue", "black", "white"]
     c1: Literal["shop 0", "shop 1", "shop 2", "shop 3", "shop 4", "shop 5", "shop 6", "shop 7"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from farero.errors import FareroError
+from farero.serving.usage import disk_samples
 from farero.store import incidents
 
 if TYPE_CHECKING:
@@ -78,9 +78,8 @@ class Measuring:
         meters.gauge("farero_spool_waiting_bytes").set(self._spool.backlog_bytes())
         oldest = self._spool.oldest_waiting()
         meters.gauge("farero_handover_lag_seconds").set(0.0 if oldest is None else max(0.0, time.time() - oldest))
-        disk = shutil.disk_usage(self._root)
-        meters.gauge("farero_disk_free_bytes").set(disk.free)
-        meters.gauge("farero_disk_total_bytes").set(disk.total)
+        for one in disk_samples(self._root):
+            meters.gauge(one.name).set(one.value)
         try:
             with self._store.read() as conn:
                 for model in self._models:

@@ -70,7 +70,6 @@ class Hot:
         self.model = model
         self._lane = app.lane(model, max_rows)
         project = app.project(model)
-        self._kind = project.label_spec.kind
         self._classes = project.label_spec.classes
         self._thresholds: Thresholds = project.thresholds
         self._name = _encode(model)

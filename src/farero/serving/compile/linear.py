@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from farero.serving.compile.columns import Numeric, Seen, Table, numeric
+from farero.serving.compile.columns import FIRST_CODE, Numeric, Seen, Table, numeric
 from farero.serving.compile.forests import single_output
 from farero.serving.compile.links import EXP, IDENTITY, ONE_VERSUS_REST, SIGMOID, SOFTMAX, hand_over, link
 from farero.serving.compile.memory import OPTIONS, SIGNATURE, address, at, carray
@@ -107,7 +107,7 @@ def run(state: int, rows: int, answers: int, scratch: int, count: int) -> None:
                 for m in range(total):
                     score += columns[r * total + m] * weights[m * outputs + k]
                 for j in range(s[8]):
-                    code = np.int64(given[r * features + choices[2 * j]]) + 2
+                    code = np.int64(given[r * features + choices[2 * j]]) + FIRST_CODE
                     score += sums[(choices[2 * j + 1] + code) * outputs + k]
                 scores[base + k] = score
             fine = link(s[14], scores, base, stride, 1.0)

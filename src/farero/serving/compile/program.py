@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from farero.serving.compile import columns as c
-from farero.serving.compile.columns import Numeric, Op, Product, Table
+from farero.serving.compile.columns import FIRST_CODE, Numeric, Op, Product, Table
 
 INSTRUCTION = np.dtype([("code", "i4"), ("column", "i4"), ("source", "i4"), ("start", "i4"), ("size", "i8"), ("a", "f8"), ("b", "f8")])
 """`column` is written. `source` is the feature (LOAD, TABLE) or the column (COPY, TIMES) that is read; `start` and `size` point into
@@ -81,7 +81,7 @@ def fill(instructions: Any, tables: Any, rows: Any, features: int, into: Any, to
                 into[r * total + place] = rows[r * features + source]
         elif code == 1:  # TABLE
             for r in range(count):
-                into[r * total + place] = tables[line.start + 2 + np.int64(rows[r * features + source])]
+                into[r * total + place] = tables[line.start + FIRST_CODE + np.int64(rows[r * features + source])]
         elif code == 2:  # SUBTRACT
             for r in range(count):
                 into[r * total + place] -= a
