@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from farero.core.prediction import Thresholds
 from farero.errors import FareroError
 from farero.rest.errors import answer_error
 from farero.telemetry import log
@@ -45,6 +44,25 @@ class _RowOfClasses(msgspec.Struct, gc=False):
     probabilities: dict[str, float]
 
 
+class _One(msgspec.Struct, gc=False):
+    request_id: str
+    model: str
+    version: str
+    prediction: float | int | str
+    probability: float | None
+    risk_level: str | None
+
+
+class _OneOfClasses(msgspec.Struct, gc=False):
+    request_id: str
+    model: str
+    version: str
+    prediction: float | int | str
+    probability: float | None
+    risk_level: str | None
+    probabilities: dict[str, float]
+
+
 class _Many(msgspec.Struct, gc=False):
     request_id: str
     model: str
@@ -71,8 +89,7 @@ class Hot:
         self._lane = app.lane(model, max_rows)
         project = app.project(model)
         self._classes = project.label_spec.classes
-        self._thresholds: Thresholds = project.thresholds
-        self._name = _encode(model)
+        self._medium, self._high = project.thresholds.medium_from, project.thresholds.high_from
 
     def answer(self, body: bytes, request_id: str) -> Shot | None:
         """The answer to a body, not yet recorded; None where the careful way must look at it. Raises nothing."""
@@ -88,22 +105,21 @@ class Hot:
     def _body(self, scored: _Scored, request_id: str) -> bytes:
         if not scored.bare:
             return _encode(_Many(request_id, self.model, scored.version, self._rows(scored)))
-        # One object of both: `{"request_id":…,"model":…,"version":…` and then the row's own fields.
-        row = _encode(self._rows(scored)[0])
-        return b'{"request_id":%b,"model":%b,"version":"%b",%b' % (
-            _encode(request_id),
-            self._name,
-            scored.version.encode("ascii"),
-            row[1:],
-        )
+        value, shares = scored.values[0], scored.probability
+        if shares is None:
+            return _encode(_One(request_id, self.model, scored.version, value, None, None))
+        if scored.probabilities is None:
+            risk = "low" if shares[0] < self._medium else "medium" if shares[0] < self._high else "high"
+            return _encode(_One(request_id, self.model, scored.version, 1 if value else 0, shares[0], risk))
+        spread = dict(zip(self._classes, scored.probabilities[0], strict=True))
+        return _encode(_OneOfClasses(request_id, self.model, scored.version, self._classes[int(value)], shares[0], None, spread))
 
     def _rows(self, scored: _Scored) -> list[_Row] | list[_RowOfClasses]:
         shares = scored.probability
         if shares is None:
             return [_Row(value, None, None) for value in scored.values]
         if scored.probabilities is None:
-            # As core.prediction.risk_level, without a call for each row.
-            medium, high = self._thresholds.medium_from, self._thresholds.high_from
+            medium, high = self._medium, self._high  # as core.prediction.risk_level, without a call for each row
             return [
                 _Row(1 if value else 0, share, "low" if share < medium else "medium" if share < high else "high")
                 for value, share in zip(scored.values, shares, strict=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from threading import get_ident
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from farero.errors import FareroError
 from farero.rest.hot import ROUTE, Hot, Shot, refusal
@@ -28,12 +28,8 @@ class Held(Protocol):
         ...
 
 
-class _Answer(NamedTuple):
-    wire: Held
-    hot: Hot
-    shot: Shot
-    request_id: str
-    begun: float
+_Answer: TypeAlias = tuple[Held, Hot, Shot, str, float]
+"""Connection, way, answer, request id, and when its request came [s]. A plain tuple: one is made for every request."""
 
 
 class Turn:
@@ -72,7 +68,7 @@ class Turn:
         if not self._waiting:
             assert self._loop is not None
             self._loop.call_soon(self._flush)
-        self._waiting.append(_Answer(wire, hot, shot, request_id, begun))
+        self._waiting.append((wire, hot, shot, request_id, begun))
 
     def refusal(self, error: FareroError, request_id: str, *, route: str = ROUTE, more: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
         """The whole answer that tells an error; counted as sent."""
@@ -91,7 +87,7 @@ class Turn:
             return
         answers, self._waiting = self._waiting, []
         self._gathered = 0
-        frames = answers[0].shot.frame if len(answers) == 1 else b"".join([answer.shot.frame for answer in answers])
+        frames = answers[0][2].frame if len(answers) == 1 else b"".join([shot.frame for _, _, shot, _, _ in answers])
         self._app.commit(frames, lambda error: self._settle(answers, error))
 
     def _gather(self) -> bool:
@@ -117,25 +113,28 @@ class Turn:
     def _recorded(self, answers: list[_Answer], error: FareroError | None) -> None:
         now = perf_counter()
         if error is not None:
-            for answer in answers:
-                answer.wire.answered(self.refusal(error, answer.request_id), now)
+            for wire, _, _, request_id, _ in answers:
+                wire.answered(self.refusal(error, request_id), now)
             return
         dated = self._date()
         if dated is not self._dated:
             self._dated = dated
             said = _spelt([*dated, (b"content-type", b"application/json"), (b"cache-control", b"no-store")])
             self._start = b"HTTP/1.1 200 OK\r\n%bx-request-id: " % said
-        start, lines, seconds = self._start, self._lines, self._seconds
+        start, lines, observe = self._start, self._lines.add, self._seconds.observe
+        counted: dict[tuple[str, str], list[int]] = {}
         for wire, hot, shot, request_id, begun in answers:
-            body = shot.body
+            body, model, version, rows = shot.body, hot.model, shot.version, shot.rows
             wire.answered(b"%b%b\r\ncontent-length: %d\r\n\r\n%b" % (start, request_id.encode("ascii"), len(body), body), now)
-            lines.add(hot.model, shot.version, shot.rows, "predict", request_id, int((now - begun) * 1e6))
-            seconds.observe(now - begun)
-            key = (hot.model, shot.version)
-            cells = self._cells.get(key) or self._make_cells(key)
-            cells[0].add()
-            cells[1].add(shot.rows)
-            cells[2].add()
+            seconds = now - begun
+            lines(model, version, rows, "predict", request_id, int(seconds * 1e6))
+            observe(seconds)
+            counted.setdefault((model, version), []).append(rows)
+        for key, each in counted.items():
+            requests, of_rows, fast = self._cells.get(key) or self._make_cells(key)
+            requests.add(len(each))
+            of_rows.add(sum(each))
+            fast.add(len(each))
         self._answered.add(len(answers))
 
     def _make_cells(self, key: tuple[str, str]) -> tuple[Cell, Cell, Cell]:
