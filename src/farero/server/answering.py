@@ -41,8 +41,8 @@ GARBAGE = 10_000
 """Containers made and not freed, after which the youngest are looked through."""
 
 SWITCH_S = 0.0002
-"""How long a busy event loop lets the thread that forces the record to the disk wait for its turn [s]; Python's own 5 ms would be 30 turns
-of the disk."""
+"""How long a thread goes on while another one waits for its turn [s]. Python's own 5 ms would be 30 turns of the disk that a record waits
+for, and the event loop would wait as long for a thread that looks after something else."""
 
 THREADS = 8
 """Threads for everything but predictions."""
@@ -56,8 +56,7 @@ def answer(root: Path, name: str, listener: socket.socket, ready: Callable[[], N
         ready: called once requests are answered.
     """
     app = open_app(root, answering=name)
-    if app.settings.log.record == "fsync":
-        sys.setswitchinterval(SWITCH_S)
+    sys.setswitchinterval(SWITCH_S)
     refresher = Worker(app, loop=False)
     try:
         app.refresh()
