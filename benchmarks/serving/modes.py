@@ -5,24 +5,28 @@ from __future__ import annotations
 import os
 import statistics
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
 from serving import load
 from serving.contenders import CONTENDERS
 from serving.load import Figure
-from serving.processes import memory
+from serving.processes import Server, memory
 from serving.report import Table, count, ms, times
 from serving.rounds import LOAD_CORE, SERVER_CORE, Bench
 
 CONNECTIONS = (1, 16, 64, 256)
 HALF = 0.5
+IDLE_S = 0.05
+"""CPU time within half a second that servers without requests take."""
 
 
 def records(bench: Bench, model: str) -> Table:
     """Throughput with no record, with one `write` before the answer, and with `fsync` before the answer.
 
-    All three servers are up and take turns, so that what is compared is seconds apart; one that waits costs next to nothing.
+    All three servers are up and take turns, so that what is compared is seconds apart. Each begins when the others have handed over what they
+    recorded, which would take the load generator's core.
     """
     modes = {"not recorded": ("unrecorded", "write"), "write": ("farero", "write"), "fsync": ("farero", "fsync")}
     found: dict[tuple[str, int], list[Figure]] = {}
@@ -32,7 +36,8 @@ def records(bench: Bench, model: str) -> Table:
         for turn in range(bench.rounds):
             for connections in CONNECTIONS:
                 for mode in (*modes, *modes)[turn % len(modes) :][: len(modes)]:
-                    figure = bench.measure(servers[mode], modes[mode][0], folder, 1, connections=connections, warm=turn > 0)
+                    _rest(list(servers.values()))
+                    figure = bench.measure(servers[mode], modes[mode][0], folder, 1, connections=connections, warm=turn > 0, urgent=True)
                     found.setdefault((mode, connections), []).append(figure)
                     _say(f"record: {mode}", connections, figure)
     rate = {key: statistics.median(figure.rate for figure in figures) for key, figures in found.items()}
@@ -102,6 +107,15 @@ def workers(bench: Bench, model: str) -> Table:
             "core. By CPU time: what the workers would answer if each had a core for itself.",
         ],
     )
+
+
+def _rest(servers: Sequence[Server]) -> None:
+    """Wait until these servers have nothing left to do, for ten seconds at most."""
+    for _ in range(20):
+        before = sum(server.cpu_s() for server in servers)
+        time.sleep(0.5)
+        if sum(server.cpu_s() for server in servers) - before < IDLE_S:
+            return
 
 
 def half_load(bench: Bench, names: Sequence[str], models: Sequence[str]) -> Table:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 BEGIN = "<!-- figures: python benchmarks/serving.py --markdown docs/explanation/serving-speed.md -->"
 END = "<!-- end of figures -->"
+HOW = "How it was measured"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +44,16 @@ def markdown(table: Table) -> str:
 
 
 def put_into(path: Path, tables: Sequence[Table], notes: Sequence[str]) -> None:
-    """Write a document, or the part of one that stands between the marks."""
-    listed = "\n".join(f"- {note}" for note in notes)
-    said = "\n".join([*map(markdown, tables), "### How it was measured", "", listed, ""])
+    """Write a document, or the part of one that stands between the marks; tables there that were not made anew stay."""
     before, found, rest = (path.read_text() if path.exists() else "").partition(BEGIN)
-    after = rest.partition(END)[2]
+    old, _, after = rest.partition(END)
+    known = {part.partition("\n")[0]: part.strip() + "\n" for part in old.split("\n### ")[1:]}
+    made = {table.title: markdown(table).removeprefix("### ") for table in tables}
+    if HOW in known and not made.keys() >= known.keys() - {HOW}:
+        notes = [*notes, "Of these runs, the last: " + ", ".join(made)]
+    made[HOW] = "\n".join([HOW, "", *(f"- {note}" for note in notes), ""])
+    known.pop(HOW, None)
+    said = "\n".join(f"### {part}" for part in (known | made).values())
     path.write_text(f"{before}{BEGIN}\n\n{said}\n{END}{after}" if found else said)
 
 

@@ -83,7 +83,7 @@ class Loop:
 
     def _window(self, window: Window) -> Turn:
         summary = self.profile.build(window)
-        monitored = self.monitor.check(window, summary.version, summary.rows, summary.reference, summary.profile)
+        monitored = self.monitor.check(window, summary.loaded, summary.rows, summary.reference, summary.profile)
         incidents = self.alert.update(window, summary.version, monitored.observation.findings)
         decision = self._decide(window, monitored)
         turn = Turn(window=window, observation=monitored.observation, incidents=incidents, decision=decision)
@@ -99,6 +99,7 @@ class Loop:
             performance=realized.metrics.get(self.decide.metric) if realized else None,
             baseline=realized.best if realized else None,
             performance_fell=realized is not None and realized.fell_from_best,
+            loss_because=monitored.loss_because,
             at=window.end,
         )
 

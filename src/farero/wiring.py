@@ -34,6 +34,7 @@ from farero.flow.alert import Alert
 from farero.flow.decide import Decide
 from farero.flow.label import Label
 from farero.flow.monitor import Floor, Monitor
+from farero.flow.monitor.detect import Detect
 from farero.flow.notify import Notify
 from farero.flow.predict import Predict
 from farero.flow.profile import BuildProfile
@@ -163,6 +164,10 @@ class _Rooms:
             profile=BuildProfile(model=model, schema=schema, label=label, store=self.store, log=self.log, pool=self.pool),
             monitor=Monitor(
                 model=model, schema=schema, label=label, metric=project.metric, window_size=size, drift_rule=project.drift_rule,
+                detect=Detect(
+                    model=model, schema=schema, label=label, metric=project.metric, window_size=size,
+                    preset="quiet" if project.drift_rule == "quiet" else "sensitive", models=len(self.loaded.projects), store=self.store,
+                ),
                 max_missing=project.max_missing, floors=[Floor(metric=m, limit=limit) for m, limit in project.floors],
                 performance_drop=rule.performance_drop, store=self.store, log=self.log,
             ),

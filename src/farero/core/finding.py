@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
-FindingKind: TypeAlias = Literal["DATA_DRIFT", "PREDICTION_DRIFT", "DATA_QUALITY", "PERFORMANCE_DEGRADATION", "LABELS_LATE"]
+FindingKind: TypeAlias = Literal["DATA_DRIFT", "PREDICTION_DRIFT", "LABEL_DRIFT", "DATA_QUALITY", "PERFORMANCE_DEGRADATION", "LABELS_LATE"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 
 

@@ -56,6 +56,7 @@ class Evidence:
         baseline: the best that any version in production was measured at before it served; a model that was retrained in bad
             times must not make bad times the standard.
         performance_fell: whether that fall is larger than the policy's limit and than chance explains.
+        loss_because: evidence gathered over windows that labelled rows lose more than those that judged the version; "" = none.
         new_labelled: labelled rows newer than what production was trained on.
         last_training: when the last training was started; None = never by the loop.
         lost: contests lost in a row; each doubles the cool-down, up to `MOST_PATIENCE` times.
@@ -74,6 +75,7 @@ class Evidence:
     new_labelled: int
     last_training: datetime | None
     lost: int = 0
+    loss_because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +176,8 @@ def _reasons(evidence: Evidence, rule: PolicyRule) -> tuple[str, ...]:
         reasons.append(
             f"{evidence.metric} is {evidence.performance:.4g} on the newest labelled rows, the best version reached {evidence.baseline:.4g}"
         )
+    if evidence.loss_because:
+        reasons.append(evidence.loss_because)
     if evidence.drift_alarm:
         reasons.append(evidence.drift_because)
     return tuple(reasons)

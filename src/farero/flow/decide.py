@@ -37,6 +37,7 @@ class Decide:
         performance: float | None,
         baseline: float | None,
         performance_fell: bool,
+        loss_because: str,
         at: datetime,
     ) -> Decision:
         """The stored decision for this window: made now, or read back if it was made before."""
@@ -61,6 +62,7 @@ class Decide:
                 new_labelled=labels.count_known(conn, self.model, since=newer_than, known_by=at),
                 last_training=max(started, default=None),
                 lost=_lost(decisions.all(conn, self.model, last=200)),
+                loss_because=loss_because,
             )
             decision = policy.choose(evidence, self.rule, at)
             decisions.add(conn, self.model, decision)

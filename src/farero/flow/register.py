@@ -14,15 +14,14 @@ import numpy as np
 
 from farero.core import performance
 from farero.core.label import LabelSpec
-from farero.core.reference import build_reference
 from farero.core.schema import Schema
 from farero.core.version import Version, next_number
 from farero.errors import BadInput, TrainFailed, counted
 from farero.ports import Child, Clock, Limits, ModelFiles
-from farero.serving import engine, stored
+from farero.serving import engine, frozen
 from farero.serving.admission import VERDICT, Verdict, admit_job, read_verdict
 from farero.serving.kinds import Source, kind_of, stored_name, write_source
-from farero.serving.layout import REFERENCE, write_contract
+from farero.serving.layout import write_contract
 from farero.serving.stored import Labelled
 from farero.store import versions
 from farero.store.database import Store
@@ -112,8 +111,7 @@ class Register:
         if rows is None:
             return {}
         outputs = engine.load(folder, self.label, self.schema, gate=False).predict(rows.columns, rows.count)
-        windows = stored.window_numbers(rows.times, self.window_size)
-        (folder / REFERENCE).write_bytes(build_reference(self.schema, rows.columns, outputs, windows).to_bytes())
+        frozen.freeze(folder, self.schema, self.label, self.window_size, rows, frozen.with_outputs(rows, outputs))
         losses = performance.loss(self.label.kind, self.metric, rows.labels, outputs)
         measured = performance.evaluate(self.label.kind, rows.labels, outputs)
         return {**measured, "loss_mean": float(np.mean(losses)), "loss_std": float(np.std(losses)), "measured_rows": float(rows.count)}

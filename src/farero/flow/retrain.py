@@ -19,24 +19,20 @@ from farero.core import performance
 from farero.core.gate import GateRule
 from farero.core.label import LabelSpec
 from farero.core.policy import PolicyRule
-from farero.core.prediction import Outputs
-from farero.core.reference import build_reference
 from farero.core.run import Run
 from farero.core.schema import Schema
 from farero.core.version import Version, next_number, refit_number
 from farero.errors import Corrupt, FareroError, NotFound, PredictFailed, TrainFailed
 from farero.ports import Child, Clock, Limits, ModelFiles, PredictionLog
 from farero.project import trial
-from farero.serving import engine, stored
-from farero.serving.layout import REFERENCE, RESULT, write_contract
+from farero.serving import engine, frozen, stored
+from farero.serving.layout import RESULT, write_contract
 from farero.serving.sample import answers_of, evenly, write_sample
 from farero.serving.stored import Labelled
 from farero.store import labels, runs, versions
 from farero.store.database import Store
 from farero.telemetry import log
 
-REFERENCE_ROWS = 200_000
-"""Rows at most, the newest, that a reference profile is made of."""
 ASKED_AGAIN = 100
 STEADY = 1e-9
 """A model whose answers to the same rows differ by more has no answer that a later load could be compared with."""
@@ -108,7 +104,7 @@ class Retrain:
         """A version from all the rows. Its baseline is measured by a rehearsal: the same training on the first 80 %, judged on the rest."""
         cut = int(rows.count * 0.8)
         index = np.arange(rows.count)
-        rehearsed: tuple[Mapping[str, float], Outputs | None] = ({}, None)
+        rehearsed = None
         if cut >= 10 and rows.count - cut >= 5:
             rehearsed = self._rehearse(rows.where(index < cut), rows.where(index >= cut), until)
         return self._train(rows, None, until, origin, because, tags, rehearsed=rehearsed)
@@ -169,12 +165,13 @@ class Retrain:
         index = np.arange(rows.count)
         return rows.where(index < fresh[-count]), rows.where(index >= fresh[-count])
 
-    def _rehearse(self, train: Labelled, heldout: Labelled, until: datetime) -> tuple[Mapping[str, float], Outputs]:
+    def _rehearse(self, train: Labelled, heldout: Labelled, until: datetime) -> Labelled:
+        """The held-out rows, with the answers of a model that learnt from the others."""
         with tempfile.TemporaryDirectory(prefix="farero-train-") as name:
             folder = Path(name)
             self._run_child(folder, train, until)
             outputs = engine.load(folder, self.label, self.schema, gate=False).predict(heldout.columns, heldout.count)
-            return self._measured(heldout, outputs), outputs
+            return frozen.with_outputs(heldout, outputs)
 
     def _train(
         self,
@@ -185,7 +182,7 @@ class Retrain:
         because: str,
         tags: Mapping[str, str],
         *,
-        rehearsed: tuple[Mapping[str, float], Outputs | None] = ({}, None),
+        rehearsed: Labelled | None = None,
         refit_of: Trained | None = None,
         whole: Labelled | None = None,
     ) -> Trained:
@@ -218,21 +215,23 @@ class Retrain:
         origin: str,
         because: str,
         tags: Mapping[str, str],
-        rehearsed: tuple[Mapping[str, float], Outputs | None],
+        rehearsed: Labelled | None,
         refit_of: Trained | None,
     ) -> Version:
         if train.count == 0:
             raise TrainFailed(f"There is no labelled row of {self.model} known at {until:%Y-%m-%dT%H:%MZ} to train on.")
         fingerprint = self._run_child(folder, train, until)
         model = engine.load(folder, self.label, self.schema, gate=False)
-        metrics, outputs = rehearsed
-        unseen = heldout if refit_of is None else refit_of.heldout
-        if unseen is not None:
-            # A refit has seen these rows: the judged version's figures stand for it, its own would flatter.
-            outputs = model.predict(unseen.columns, unseen.count)
-            metrics = self._measured(unseen, outputs) if refit_of is None else refit_of.version.metrics
+        judged, metrics = rehearsed, self._measured(rehearsed)
+        if refit_of is not None:
+            # A refit has seen the rows that judged: the judged version's figures and answers stand for it, its own would flatter.
+            metrics = refit_of.version.metrics
+            judged = frozen.judged(self.files.open(refit_of.version.digest), self.schema)
+        elif heldout is not None:
+            judged = frozen.with_outputs(heldout, model.predict(heldout.columns, heldout.count))
+            metrics = self._measured(judged)
         self._keep_sample(folder, model, train)
-        (folder / REFERENCE).write_bytes(self._reference(train, outputs))
+        frozen.freeze(folder, self.schema, self.label, self.window_size, train, judged)
         write_contract(folder, self.schema, self.label)
         digest = self.files.put(folder)
         until_trained = stored.aware(heldout.times[0]) if heldout is not None and heldout.count else until
@@ -292,15 +291,12 @@ class Retrain:
             (folder / name).unlink(missing_ok=True)
         return fingerprint.hexdigest()
 
-    def _measured(self, rows: Labelled, outputs: Outputs) -> dict[str, float]:
-        losses = performance.loss(self.label.kind, self.metric, rows.labels, outputs)
-        measured = performance.evaluate(self.label.kind, rows.labels, outputs)
-        return {**measured, "loss_mean": float(losses.mean()), "loss_std": float(losses.std()), "measured_rows": float(rows.count)}
-
-    def _reference(self, train: Labelled, outputs: Outputs | None) -> bytes:
-        recent = train.where(np.arange(train.count) >= train.count - REFERENCE_ROWS)
-        windows = stored.window_numbers(recent.times, self.window_size)
-        return build_reference(self.schema, recent.columns, outputs, windows).to_bytes()
+    def _measured(self, judged: Labelled | None) -> dict[str, float]:
+        if judged is None or judged.outputs is None:
+            return {}
+        losses = performance.loss(self.label.kind, self.metric, judged.labels, judged.outputs)
+        measured = performance.evaluate(self.label.kind, judged.labels, judged.outputs)
+        return {**measured, "loss_mean": float(losses.mean()), "loss_std": float(losses.std()), "measured_rows": float(judged.count)}
 
 
 def _unseen(rows: Labelled, version: Version) -> Labelled | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ClassificationMetric: TypeAlias = Literal["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"]
 RegressionMetric: TypeAlias = Literal["r2", "rmse", "mae", "mape"]
 MetricName: TypeAlias = ClassificationMetric | RegressionMetric
-DriftRule: TypeAlias = Literal["guarded", "bonferroni", "textbook", "share", "psi"]
+DriftRule: TypeAlias = Literal["sensitive", "quiet", "guarded", "bonferroni", "textbook", "share", "psi"]
 Trigger: TypeAlias = Literal["evidence", "never", "always", "drift-share"]
 
 LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "mape"})
@@ -124,19 +124,26 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Watches whether the inputs change, by a named rule."""
+    """Watches whether the inputs change: "sensitive" and "quiet" gather evidence over windows, with at most one false alarm a year.
 
-    verdict: DriftRule = "guarded"
+    The others judge each window by itself, by a rule.
+    """
+
+    verdict: DriftRule = "sensitive"
     place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """Watches a metric once labels come. `min` where more is better, `max` for errors. The first one names the project's metric."""
+    """Watches a metric once labels come. `min` where more is better, `max` for errors. The first one names the project's metric.
+
+    `by` names features whose segments are shown each with its own figures.
+    """
 
     metric: MetricName
     min: float | None = field(default=None, kw_only=True)
     max: float | None = field(default=None, kw_only=True)
+    by: list[str] | tuple[str, ...] = field(default=(), kw_only=True)
     place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
@@ -345,7 +352,7 @@ class Project:
         for monitor in self.monitors:
             if isinstance(monitor, Drift):
                 return monitor.verdict
-        return "guarded"
+        return "sensitive"
 
     @property
     def max_missing(self) -> float | None:
@@ -362,6 +369,11 @@ class Project:
                 if limit is not None:
                     limits.append((monitor.metric, limit))
         return tuple(limits)
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The features by whose segments performance is shown, each once."""
+        return tuple(dict.fromkeys(name for monitor in self.monitors if isinstance(monitor, Performance) for name in monitor.by))
 
 
 for _kind in (Binary, Number, Classes, Quality, Drift, Performance, Gate, Policy, Risk, Project):

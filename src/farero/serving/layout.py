@@ -14,6 +14,9 @@ from farero.errors import Corrupt
 MODEL = "model.pkl"
 RESULT = "result.json"
 REFERENCE = "reference.bin"
+DAYS = "days.bin"
+LABELS = "labels.bin"
+JUDGED = "judged.feather"
 SAMPLE = "sample.bin"
 SCHEMA = "schema.json"
 

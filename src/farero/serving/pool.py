@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import count
+from pathlib import Path
 
 from farero.core.label import LabelSpec
 from farero.core.schema import Schema
@@ -29,6 +30,7 @@ class Loaded:
 
     Attributes:
         reference: the packed profile of what it was trained on; None where it has none.
+        folder: where its files lie, verified when it was last asked for; `serving.frozen` reads the rest of them.
         moved: that the model answers differently from when it was trained, in words; empty where it does not.
         gated: a compiled engine serves if there is one that equals the original. Otherwise nobody looked for one.
     """
@@ -38,6 +40,7 @@ class Loaded:
     label: LabelSpec
     schema: Schema
     reference: bytes | None
+    folder: Path
     moved: str = ""
     gated: bool = True
 
@@ -187,6 +190,7 @@ class Pool:
                 label=contract.label,
                 schema=contract.schema,
                 reference=reference.read_bytes() if reference.exists() else None,
+                folder=folder,
                 moved=moved_because(choice.moved, version.environment),
                 gated=gate,
             )

@@ -27,11 +27,13 @@ def get(conn: Connection, model: str, version: str, window: Window) -> bytes | N
     return conn.execute(query).scalar_one_or_none()
 
 
-def between(conn: Connection, model: str, version: str, start: datetime, end: datetime) -> list[tuple[Window, bytes]]:
-    """The profiles of all windows that lie in [start, end), oldest first."""
+def between(conn: Connection, model: str, version: str, start: datetime, end: datetime | None) -> list[tuple[Window, bytes]]:
+    """The profiles of all windows that lie in [start, end), oldest first; without an end, of all since then."""
     query = (
         select(_table.c.window_start, _table.c.window_end, _table.c.body)
-        .where(_table.c.model == model, _table.c.version == version, _table.c.window_start >= start, _table.c.window_end <= end)
+        .where(_table.c.model == model, _table.c.version == version, _table.c.window_start >= start)
         .order_by(_table.c.window_start, _table.c.window_end)
     )
+    if end is not None:
+        query = query.where(_table.c.window_end <= end)
     return [(Window(start=begin, end=finish), body) for begin, finish, body in conn.execute(query)]

@@ -164,6 +164,16 @@ profiles = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
+detectors = Table(
+    "farero_detectors",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("baseline", LargeBinary, nullable=False),
+    Column("watch", LargeBinary, nullable=False),
+)
+
 incidents = Table(
     "farero_incidents",
     metadata,

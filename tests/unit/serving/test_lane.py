@@ -76,7 +76,7 @@ class Bench:
     def load(self, number: str, *, quick: bool = True, schema: Schema | None = None) -> Loaded:
         engine = SimpleNamespace(kind="compiled", detail="", quick=self.quick if quick else None)
         made = replace(version("lines", number, "production", NOW), digest=f"digest of {number}")
-        return Loaded(version=made, engine=cast(Any, engine), label=self.label, schema=schema or self.schema, reference=None)
+        return Loaded(version=made, engine=cast(Any, engine), label=self.label, schema=schema or self.schema, reference=None, folder=Path())
 
 
 def body(*rows: dict[str, object]) -> bytes:

@@ -9,7 +9,8 @@ from math import sqrt
 
 import numpy as np
 
-from farero.core import drift, performance, quality
+from farero.core import drift, performance, quality, scores
+from farero.core.detector import PRESETS
 from farero.core.finding import Finding
 from farero.core.label import LabelSpec
 from farero.core.observation import ColumnDrift, DriftVerdict, Observation
@@ -18,12 +19,19 @@ from farero.core.reference import Reference
 from farero.core.schema import Schema
 from farero.core.version import Version
 from farero.core.window import Window
+from farero.errors import BadInput
+from farero.flow.monitor.detect import Detect
+from farero.flow.monitor.findings import evidence_findings, judged_by_evidence, loss_findings
 from farero.ports import PredictionLog
 from farero.serving import stored
+from farero.serving.pool import Loaded
 from farero.serving.stored import Labelled
-from farero.store import labels, observations, versions
+from farero.store import labels, observations, profiles, versions
 from farero.store.database import Store
 from farero.telemetry import log
+
+FALLBACK = "guarded"
+"""The rule for versions whose reference is not known window by window."""
 
 ENOUGH_ROWS = 100
 """Labelled rows that realized performance is measured on at least, taken from the newest mature windows backwards."""
@@ -50,11 +58,15 @@ class Realized:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitored:
-    """One window's observation, with the performance known at its end and the share of features with p < .05."""
+    """One window's observation, with the performance known at its end and the share of features with p < .05.
+
+    `loss_because` says why the losses of labelled rows stand in an alarm; empty where they do not.
+    """
 
     observation: Observation
     realized: Realized | None
     drift_share: float
+    loss_because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +79,12 @@ class Floor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitor:
-    """Watches one model. `drift_rule` None = drift is reported by nobody's rule and never alarms."""
+    """Watches one model.
+
+    Attributes:
+        drift_rule: how drift of the inputs is judged; None = by nobody's rule, and it never alarms.
+        detect: the detectors. Those of labels and losses always run; that of the inputs where the rule is one of its presets.
+    """
 
     model: str
     schema: Schema
@@ -75,30 +92,39 @@ class Monitor:
     metric: str
     window_size: timedelta
     drift_rule: str | None
+    detect: Detect
     max_missing: float | None
     floors: Sequence[Floor]
     performance_drop: float
     store: Store
     log: PredictionLog
 
-    def check(self, window: Window, version: str, rows: int, reference: Reference, profile: Profile) -> Monitored:
+    def check(self, window: Window, version: Loaded, rows: int, reference: Reference, profile: Profile) -> Monitored:
         """Compare, look for faults, measure what labels allow; store and return the observation."""
         columns = drift.compare(reference, profile)
         share = _share(columns)
+        inputs = self.detect.inputs(version, reference, window, profile) if self.drift_rule in PRESETS else None
         verdict: DriftVerdict | None = None
-        if self.drift_rule is not None:
-            verdict, columns = drift.verdict(self.drift_rule, reference, columns, rows)
+        if inputs is not None:
+            verdict, columns = judged_by_evidence(inputs, columns, self.drift_rule)
+        elif self.drift_rule is not None:
+            verdict, columns = drift.verdict(FALLBACK if self.drift_rule in PRESETS else self.drift_rule, reference, columns, rows)
+        number = version.version.number
         recent = self._labelled_until(window)
-        realized = self._realized(recent, version)
+        realized = self._realized(recent, number)
+        losses = loss_findings(self.detect.losses(version, recent.where(recent.versions == number), window), self.metric)
         findings = [
             *_drift_findings(verdict),
+            *evidence_findings(inputs, "PREDICTION_DRIFT"),
             *(quality.check(reference, profile, max_missing=self.max_missing)),
             *self._performance_findings(realized),
+            *evidence_findings(self.detect.labels(version, recent, window), "LABEL_DRIFT"),
+            *losses,
         ]
         own = _in(recent, window)
         observation = Observation(
             window=window,
-            version=version,
+            version=number,
             rows=rows,
             labelled=own.count,
             metrics=self._metrics(own),
@@ -110,7 +136,27 @@ class Monitor:
             observations.put(conn, self.model, observation)
         self._refresh(recent, before=window.start)
         self._tell(observation)
-        return Monitored(observation=observation, realized=realized, drift_share=share)
+        return Monitored(
+            observation=observation, realized=realized, drift_share=share, loss_because="; ".join(finding.because for finding in losses)
+        )
+
+    def accept(self, version: Loaded) -> int:
+        """Take the inputs and answers since the oldest alarm that stands for the new normal of this version; returns how many windows.
+
+        Raises:
+            BadInput: no alarm of the inputs stands.
+        """
+        number = version.version.number
+        seen = self.detect.standing(number, "inputs")
+        if seen is None or not seen.standing:
+            raise BadInput(f"No drift alarm of {self.model} {number} stands.", hint="See the incidents that are open: farero incidents.")
+        reference = Reference.from_bytes(version.reference or b"")
+        start = stored.window_of(seen.standing[0].number, self.window_size).start
+        with self.store.read() as conn:
+            found = profiles.between(conn, self.model, number, start, None)
+        plan = scores.layout(reference)
+        self.detect.settle(number, "inputs", [scores.read(plan, Profile.from_bytes(body), self.detect.number(w)) for w, body in found])
+        return len(found)
 
     def _tell(self, seen: Observation) -> None:
         kinds = [finding.kind for finding in seen.findings]
