@@ -41,6 +41,42 @@ def ks(reference: ArrayLike, current: ArrayLike) -> float:
     return float(np.max(np.abs(np.cumsum(p - q))))
 
 
+def ks_bounds(reference: ArrayLike, current: ArrayLike, single: NDArray[np.bool_] | None = None) -> tuple[float, float]:
+    """Between what the Kolmogorov-Smirnov distance of the rows themselves lies, from counts in the same bins alone; certain, no estimate.
+
+    Inside bin b both cumulative shares rise, F from F_(b-1) to F_b and G from G_(b-1) to G_b, so none of their differences there
+    passes max(F_b - G_(b-1), G_b - F_(b-1)). With k bins at the quantiles of the reference the interval is about 1/k wide.
+
+    Args:
+        reference: (k,) counts per bin, bins in order, total > 0.
+        current: (k,) counts in the same bins, total > 0.
+        single: (k,) bins that can hold one value only: there both rise in one step, and nothing lies between. None = none is known.
+
+    Returns:
+        Lower (`ks`) and upper bound [0-1].
+
+    Raises:
+        ValueError: lengths differ, or a total is 0.
+
+    Source: the bracketing of an empirical distribution function between its values at the ends of an interval, as in the proof of
+        Glivenko and Cantelli: van der Vaart (1998), Asymptotic Statistics, theorem 19.1.
+
+    >>> ks_bounds([50, 50], [25, 75])
+    (0.25, 0.75)
+    >>> ks_bounds([50, 50], [25, 75], np.array([True, True]))
+    (0.25, 0.25)
+    """
+    p, q = _shares(reference, current)
+    f, g = np.cumsum(p), np.cumsum(q)
+    lower = float(np.max(np.abs(np.cumsum(p - q))))
+    inside = np.maximum(f - (g - q), g - (f - p))
+    if single is not None:
+        inside = np.where(single, 0.0, inside)
+    # Where one side has no row in a bin, the largest difference is at one of its ends already.
+    inside = np.where((p > 0) & (q > 0), inside, 0.0)
+    return lower, float(min(max(lower, np.max(inside)), 1.0))
+
+
 def ks_and_wasserstein(reference: NDArray[Any], current: NDArray[Any]) -> tuple[float, float]:
     """Kolmogorov-Smirnov and Wasserstein-1 distances between two samples, exact, from one merge.
 

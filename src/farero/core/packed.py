@@ -9,17 +9,22 @@ import numpy as np
 
 from farero.errors import Corrupt
 
-_DTYPES = ("<f8", "<i8", "<i4")
+_DTYPES = ("<f8", "<i8", "<i4", "|u1", "<u2", "<u4")
 _T = TypeVar("_T")
 
 
 def pack(value: object) -> bytes:
-    """A dataclass of plain values and float64, int64 or int32 arrays as bytes.
+    """A dataclass of plain values and arrays (float64, int64, int32, or whole numbers without a sign) as bytes.
 
     Raises:
         TypeError: it holds something else.
     """
     return msgspec.msgpack.encode((type(value).__name__, value), enc_hook=_plain)
+
+
+def is_packed(data: bytes, kind: type) -> bool:
+    """Whether these bytes begin as `pack` writes a value of this kind."""
+    return data.startswith(b"\x92" + msgspec.msgpack.encode(kind.__name__))
 
 
 def unpack(data: bytes, kind: type[_T]) -> _T:

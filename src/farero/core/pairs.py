@@ -51,9 +51,9 @@ def halves(values: Floats, middle: float) -> Halves:
         return Halves(rows=len(values), above=_packed(values > middle), valid=_packed(~np.isnan(values)))
 
 
-def halves_of_flags(flags: NDArray[np.bool_]) -> Halves:
-    """A column of n flags: true is above."""
-    return Halves(rows=len(flags), above=_packed(flags), valid=_packed(np.ones(len(flags), dtype=np.bool_)))
+def halves_of_flags(flags: NDArray[np.bool_], valid: NDArray[np.bool_] | None = None) -> Halves:
+    """A column of n flags: true is above. `valid`: (n,) those that have a value, which a true one has; None = all."""
+    return Halves(rows=len(flags), above=_packed(flags), valid=_packed(np.ones(len(flags), dtype=np.bool_) if valid is None else valid))
 
 
 def compare_pairs(reference: Mapping[str, Halves], current: Mapping[str, Halves]) -> tuple[PairDrift, ...]:
@@ -119,15 +119,29 @@ def choose_pairs(columns: Sequence[Halves | None], most: int = MOST_PAIRS) -> Co
 
 def count_pairs(columns: Sequence[Halves | None], pairs: Counts) -> tuple[Counts, Counts]:
     """(p,) rows where both columns lie above their medians, and rows where both have a value; see `choose_pairs`."""
-    hits, rows = [], []
-    for a, b in pairs.reshape(-1, 2).tolist():
-        one, other = columns[a], columns[b]
-        if one is None or other is None:
-            raise ValueError(f"columns {a} and {b} cannot be paired: one of them has no sides")
-        both = one.valid & other.valid
-        rows.append(int(np.bitwise_count(both).sum()))
-        hits.append(int(np.bitwise_count(both & one.above & other.above).sum()))
-    return np.array(hits, dtype=np.int64), np.array(rows, dtype=np.int64)
+    chosen = pairs.reshape(-1, 2)
+    hits, rows = np.zeros(len(chosen), dtype=np.int64), np.zeros(len(chosen), dtype=np.int64)
+    if not len(chosen):
+        return hits, rows
+    used = np.unique(chosen)
+    sides = [column for place in used.tolist() if (column := columns[place]) is not None]
+    if len(sides) < len(used):
+        raise ValueError("a column of these pairs has no sides")
+    above, valid = np.stack([column.above for column in sides]), np.stack([column.valid for column in sides])
+    whole = _rows(valid) == sides[0].rows
+    first, second = np.searchsorted(used, chosen).T
+    for a in np.unique(first).tolist():
+        own = first == a
+        # What lies above its median has a value, so the rows where both do need no look at those that have none.
+        hits[own] = _rows(above[a] & above[second[own]])
+        rows[own] = sides[0].rows if whole[a] and whole[second[own]].all() else _rows(valid[a] & valid[second[own]])
+    return hits, rows
+
+
+def _rows(bits: Bits) -> Counts:
+    """(k,) set bits of each of k rows of words."""
+    found: Counts = np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
+    return found
 
 
 def _strengths(above: Bits, valid: Bits, i: int) -> Floats:

@@ -1,18 +1,20 @@
-"""What a window's rows looked like, in counts on the bins of a reference; profiles add up, so any span is the sum of its windows."""
+"""profile: the rows of a window counted on the bins of a reference, a batch at a time; the rows themselves are not needed again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from farero.core.distance import dot
-from farero.core.packed import pack, unpack
+from farero.core.counting import Bins, Levels, Sums
+from farero.core.duplicates import Copies
 from farero.core.pairs import count_pairs
 from farero.core.prediction import Outputs
+from farero.core.profiled import ColumnProfile, Profile, merge, most_frequent, total
 from farero.core.reference import (
     PREDICTION,
     ColumnKind,
@@ -21,83 +23,97 @@ from farero.core.reference import (
     Floats,
     Reference,
     as_floats,
+    bins_of,
     build_reference,
+    cut_at,
+    cut_of,
+    levels_of,
     prediction_column,
-    side,
 )
-from farero.core.schema import NEW_CODE, Columns
+from farero.core.schema import Columns
 
-KEPT_NEW_VALUES = 20
-"""How many new levels of a column are kept by name in one profile; all are counted."""
-
-_NO_PAIRS = np.zeros(0, dtype=np.int64)
+BLOCK_ROWS = 1 << 16
+"""Rows that are counted at a time: what is worked on stays in the processor's cache."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ColumnProfile:
-    """One column of one window, counted in its reference's bins.
+class Builder:
+    """Counts the rows of a window that come in batches, in bounded memory, in the bins of one reference.
 
-    Attributes:
-        counts: (k,) rows per bin or level.
-        missing, infinite, new: rows without a value, infinite, of a level that the reference does not declare.
-        new_values: the most frequent new levels and their rows.
-        total, squares: sums of (x - m) and (x - m)² over the finite values, m the reference's mean: shifted so that nothing cancels.
-        under, over: sums of how far values lie below the reference's smallest and above its largest.
-        low, high: smallest and largest finite value; None where there is none.
+    Args:
+        reference: of the version that answered these rows.
+        copies: count rows that are copies of others, too; costs about as much as all the rest.
+
+    >>> from farero.core.schema import Field, Schema
+    >>> schema = Schema(fields=(Field(name="x", kind="number"),))
+    >>> reference = build_reference(schema, {"x": np.arange(10.0)})
+    >>> builder = Builder(reference)
+    >>> builder.add({"x": np.array([1.0, 2.0])})
+    >>> builder.add({"x": np.array([2.0, np.nan])})
+    >>> made = builder.finish()
+    >>> made.rows, made.columns[0].values, made.columns[0].missing
+    (4, 3, 1)
     """
 
-    name: str
-    counts: Counts
-    missing: int = 0
-    infinite: int = 0
-    new: int = 0
-    new_values: Mapping[str, int] = field(default_factory=dict)
-    total: float = 0.0
-    squares: float = 0.0
-    under: float = 0.0
-    over: float = 0.0
-    low: float | None = None
-    high: float | None = None
+    def __init__(self, reference: Reference, *, copies: bool = True) -> None:
+        self._reference = reference
+        self._plan = _plan(reference)
+        self._profile: Profile | None = None
+        self._copies = Copies() if copies else None
 
-    @property
-    def values(self) -> int:
-        """Rows that hold a value of the reference's kind: neither missing nor infinite; new levels count."""
-        return int(self.counts.sum()) + self.new
+    def add(self, columns: Columns, outputs: Outputs | None = None, new_values: Mapping[str, Mapping[str, int]] | None = None) -> None:
+        """Count some rows.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Profile:
-    """One window's rows, counted. Profiles on the same reference add up: any span is the `merge` of its windows.
-
-    `pair_hits`, `pair_rows`: (p,) of the reference's pairs, rows where both columns lie above their medians, and where both have a value;
-    none in profiles made before there were.
-    """
-
-    rows: int
-    edges_hash: str
-    columns: tuple[ColumnProfile, ...]
-    prediction: ColumnProfile | None
-    pair_hits: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    pair_rows: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-
-    def to_bytes(self) -> bytes:
-        """This profile as bytes that `from_bytes` reads."""
-        return pack(self)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Profile:
-        """Read what `to_bytes` wrote.
-
-        Raises:
-            Corrupt: the bytes are something else.
+        Args:
+            columns: n checked rows by feature name, of the reference's schema. Numbers may be of any numeric type.
+            outputs: the answers to them; None leaves prediction drift out.
+            new_values: feature name -> text of a new level -> rows, to name them.
         """
-        return unpack(data, cls)
+        known = self._reference.columns
+        raw = [columns[ref.name] for ref in known]
+        answers = None
+        if outputs is not None and self._reference.prediction is not None:
+            answers = prediction_column(outputs)[2]
+        rows = len(raw[0]) if raw else (0 if outputs is None else len(outputs.value))
+        for start in range(0, max(rows, 1), BLOCK_ROWS):
+            block = slice(start, min(start + BLOCK_ROWS, rows))
+            rows_of = [column[block] for column in raw]
+            if self._copies is not None:
+                self._copies.add(rows_of)
+            part = self._count(
+                block.stop - start, rows_of, None if answers is None else answers[block],
+                new_values if start == 0 and new_values else {},
+            )  # fmt: skip
+            self._profile = part if self._profile is None else merge(self._profile, part)
+
+    def finish(self) -> Profile:
+        """The profile of all rows that were added."""
+        if self._profile is None:
+            self.add({ref.name: np.zeros(0) for ref in self._reference.columns})
+        assert self._profile is not None
+        return self._profile if self._copies is None else replace(self._profile, duplicates=self._copies.count())
+
+    def _count(
+        self, rows: int, raw: Sequence[NDArray[Any]], answers: NDArray[Any] | None, names: Mapping[str, Mapping[str, int]]
+    ) -> Profile:
+        made = [
+            _column_profile(ref.name, counter, column, names.get(ref.name, {}))
+            for ref, counter, column in zip(self._reference.columns, self._plan.counters, raw, strict=True)
+        ]
+        prediction = None
+        if answers is not None and self._plan.prediction is not None:
+            prediction = _column_profile(PREDICTION, self._plan.prediction, answers, {})
+        sides = [None if cut is None else cut_at(cut, column) for cut, column in zip(self._plan.cuts, raw, strict=True)]
+        pair_hits, pair_rows = count_pairs(sides, self._reference.pairs)
+        return Profile(
+            rows=rows, edges_hash=self._reference.edges_hash, columns=tuple(made), prediction=prediction,
+            pair_hits=pair_hits, pair_rows=pair_rows,
+        )  # fmt: skip
 
 
 def build(
     reference: Reference, columns: Columns, outputs: Outputs | None = None, new_values: Mapping[str, Mapping[str, int]] | None = None
 ) -> Profile:
-    """Count rows in the reference's bins.
+    """Count rows in the reference's bins; see `Builder`, which takes them in batches.
 
     Args:
         reference: of the version that answered these rows.
@@ -108,78 +124,56 @@ def build(
     Returns:
         The profile, which `merge` adds to others on the same reference.
     """
-    named = new_values or {}
-    made = tuple(_column_profile(ref, columns[ref.name], named.get(ref.name, {})) for ref in reference.columns)
-    prediction = None
-    if outputs is not None and reference.prediction is not None:
-        prediction = _column_profile(reference.prediction, prediction_column(outputs)[2], {})
-    rows = len(columns[reference.columns[0].name]) if reference.columns else (0 if outputs is None else len(outputs.value))
-    pair_hits, pair_rows = count_pairs([side(ref, columns[ref.name]) for ref in reference.columns], reference.pairs)
-    return Profile(
-        rows=rows, edges_hash=reference.edges_hash, columns=made, prediction=prediction, pair_hits=pair_hits, pair_rows=pair_rows
-    )
-
-
-def merge(a: Profile, b: Profile) -> Profile:
-    """The profile of both profiles' rows: counts add up, so the order of merging changes no count.
-
-    Raises:
-        ValueError: they were counted in different bins; profile the rows again on one reference.
-    """
-    if a.edges_hash != b.edges_hash:
-        raise ValueError("profiles on different references cannot be merged: profile the rows again on one of them")
-    prediction = _add(a.prediction, b.prediction) if a.prediction and b.prediction else a.prediction or b.prediction
-    columns = tuple(_add(x, y) for x, y in zip(a.columns, b.columns, strict=True))
-    counted = len(a.pair_hits) == len(b.pair_hits)  # one of them may have been made before pairs were counted
-    return Profile(
-        rows=a.rows + b.rows, edges_hash=a.edges_hash, columns=columns, prediction=prediction,
-        pair_hits=a.pair_hits + b.pair_hits if counted else _NO_PAIRS, pair_rows=a.pair_rows + b.pair_rows if counted else _NO_PAIRS,
-    )  # fmt: skip
+    builder = Builder(reference)
+    builder.add(columns, outputs, new_values)
+    return builder.finish()
 
 
 def count_values(ref: ColumnReference, counts: Counts, finite: Floats, missing: int, infinite: int) -> ColumnProfile:
     """The profile of a column of numbers or dates from its counts in the reference's bins and its finite values, in any order."""
-    with np.errstate(over="ignore"):  # squares of 1e300: the deviation is then infinite, and told so
-        shifted = finite - (ref.mean or 0.0)
-        total, squares = float(shifted.sum()), dot(shifted, shifted)
-        under = float((ref.low - finite[finite < ref.low]).sum()) if ref.low is not None and counts[0] else 0.0
-        over = float((finite[finite > ref.high] - ref.high).sum()) if ref.high is not None and counts[-1] else 0.0
+    return _of_values(ref.name, counts, missing, infinite, bins_of(ref).sums(counts, finite))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Plan:
+    """What is counted of each column, and where those are cut that pairs are made of."""
+
+    counters: tuple[Bins | Levels, ...]
+    prediction: Bins | Levels | None
+    cuts: tuple[float | int | None, ...]
+
+
+@lru_cache(maxsize=2)
+def _plan(reference: Reference) -> _Plan:
+    paired = set(reference.pairs.tolist())
+    return _Plan(
+        counters=tuple(_counter(ref) for ref in reference.columns),
+        prediction=None if reference.prediction is None else _counter(reference.prediction),
+        cuts=tuple(cut_of(ref) if place in paired else None for place, ref in enumerate(reference.columns)),
+    )
+
+
+def _counter(ref: ColumnReference) -> Bins | Levels:
+    return levels_of(ref) if ref.kind in ("choice", "flag") else bins_of(ref)
+
+
+def _column_profile(name: str, counter: Bins | Levels, raw: NDArray[Any], names: Mapping[str, int]) -> ColumnProfile:
+    if isinstance(counter, Levels):
+        counts, missing, new = counter.count(raw)
+        return ColumnProfile(name=name, counts=counts, missing=missing, new=new, new_values=most_frequent(names))
+    counted = counter.count(as_floats(raw))
+    return _of_values(name, counted.counts, counted.missing, counted.infinite, counted.sums)
+
+
+def _of_values(name: str, counts: Counts, missing: int, infinite: int, sums: Sums) -> ColumnProfile:
     return ColumnProfile(
-        name=ref.name, counts=counts, missing=missing, infinite=infinite, total=total, squares=squares, under=under, over=over,
-        low=float(finite.min()) if len(finite) else None, high=float(finite.max()) if len(finite) else None,
-    )  # fmt: skip
-
-
-def _column_profile(ref: ColumnReference, raw: NDArray[Any], names: Mapping[str, int]) -> ColumnProfile:
-    if ref.kind in ("choice", "flag"):
-        codes = raw.astype(np.int64)
-        known = codes[(codes >= 0) & (codes < len(ref.levels))]
-        new = int(np.sum((codes == NEW_CODE) | (codes >= len(ref.levels))))
-        counts = np.bincount(known, minlength=len(ref.levels))
-        return ColumnProfile(name=ref.name, counts=counts, missing=int((codes == -1).sum()), new=new, new_values=most_frequent(names))
-    values = as_floats(raw)
-    finite = values[np.isfinite(values)]
-    missing = int(np.isnan(values).sum())
-    counts = np.bincount(np.searchsorted(ref.edges, finite, side="left"), minlength=len(ref.edges) + 1)
-    return count_values(ref, counts, finite, missing, len(values) - len(finite) - missing)
-
-
-def most_frequent(names: Mapping[str, int]) -> dict[str, int]:
-    """The `KEPT_NEW_VALUES` most frequent, most frequent first, ties by name."""
-    return dict(sorted(names.items(), key=lambda item: (-item[1], item[0]))[:KEPT_NEW_VALUES])
-
-
-def _add(a: ColumnProfile, b: ColumnProfile) -> ColumnProfile:
-    lows = [x for x in (a.low, b.low) if x is not None]
-    highs = [x for x in (a.high, b.high) if x is not None]
-    named = {name: a.new_values.get(name, 0) + b.new_values.get(name, 0) for name in sorted({*a.new_values, *b.new_values})}
-    return ColumnProfile(
-        name=a.name, counts=a.counts + b.counts, missing=a.missing + b.missing, infinite=a.infinite + b.infinite,
-        new=a.new + b.new, new_values=named, total=a.total + b.total, squares=a.squares + b.squares,
-        under=a.under + b.under, over=a.over + b.over,
-        low=min(lows, default=None), high=max(highs, default=None),
+        name=name, counts=counts, missing=missing, infinite=infinite, total=sums.total, squares=sums.squares,
+        under=sums.under, over=sums.over, low=sums.low, high=sums.high,
     )  # fmt: skip
 
 
 # Whoever profiles needs the reference too: one import serves both.
-__all__ = ["PREDICTION", "ColumnKind", "ColumnProfile", "ColumnReference", "Profile", "Reference", "build", "build_reference", "merge"]
+__all__ = [
+    "PREDICTION", "Builder", "ColumnKind", "ColumnProfile", "ColumnReference", "Profile", "Reference", "build", "build_reference",
+    "count_values", "merge", "most_frequent", "total",
+]  # fmt: skip

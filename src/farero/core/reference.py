@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from farero.core.counting import Bins, Levels
 from farero.core.distance import jensen_shannon
 from farero.core.packed import pack, unpack
 from farero.core.pairs import Halves, choose_pairs, halves, halves_of_flags
@@ -23,10 +24,15 @@ Counts: TypeAlias = NDArray[np.int64]
 PREDICTION = "prediction"
 """Name of the column that holds a model's own answers."""
 
-BINS = 256
+BINS = 1024
 GROUPS = 10
 TOP_LEVELS = 20
+MOST_LEVELS = 1000
+"""Levels of a choice that are counted by themselves, the most frequent ones; of a choice that declares more, the rest share one bin."""
+
+OTHER_LEVELS = "(all others)"
 FLAG_LEVELS = ("false", "true")
+_AS_DECLARED = np.zeros(0, dtype=np.uint16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,6 +44,7 @@ class ColumnReference:
             last bin lie outside what the reference holds. Quantiles, so every bin holds about 1 / `BINS` of the rows; a value that
             holds more has a bin of its own. Empty for choices and flags.
         levels: (k,) names, choices and flags.
+        codes: (d,) which of the levels each of d declared ones counts as, where a choice declares more than `MOST_LEVELS`; else empty.
         counts: (k,) rows per bin or level.
         groups: (k,) which of a few larger bins each bin belongs to, for PSI and Jensen-Shannon: tenths of the rows, or the largest
             `TOP_LEVELS` levels and the rest.
@@ -62,6 +69,7 @@ class ColumnReference:
     noise: float = 0.0
     missing_noise: float = 0.0
     constant_windows: int = 0
+    codes: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, dtype=np.uint16))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -142,16 +150,41 @@ def as_floats(raw: NDArray[Any]) -> Floats:
     return np.asarray(raw, dtype=np.float64)
 
 
-def side(ref: ColumnReference, raw: NDArray[Any]) -> Halves | None:
-    """Which rows lie above the reference's median: for choices, which hold its largest level. None = has no sides: dates, or no values."""
+def bins_of(ref: ColumnReference) -> Bins:
+    """The bins of a column of numbers or dates, ready to count in."""
+    return Bins(ref.edges, mean=ref.mean, low=ref.low, high=ref.high)
+
+
+def levels_of(ref: ColumnReference) -> Levels:
+    """The levels of a column of choices or flags, ready to count in."""
+    return Levels(len(ref.levels), ref.codes)
+
+
+def cut_of(ref: ColumnReference) -> float | int | None:
+    """Where a column is cut in two: the value that half of the reference lies above; the code of the largest level. None = nowhere."""
     if ref.kind == "date" or not ref.counts.sum():
         return None
-    if ref.kind in ("choice", "flag"):
-        top = 1 if ref.kind == "flag" else int(np.argmax(ref.counts))
-        return replace(halves_of_flags(raw == top), valid=halves_of_flags(raw != MISSING_CODE).above)
+    if ref.kind == "flag":
+        return 1
+    if ref.kind == "choice":
+        top = int(np.argmax(ref.counts[:-1] if len(ref.codes) else ref.counts))
+        return int(np.argmax(ref.codes == top)) if len(ref.codes) else top
     # At an edge, so that the sides are the same whether rows or bins are looked at; of a column of few values, the one nearest to half.
     below = np.cumsum(ref.counts)[:-1]
-    return halves(as_floats(raw), float(ref.edges[np.argmin(np.abs(2 * below - ref.counts.sum()))]))
+    return float(ref.edges[np.argmin(np.abs(2 * below - ref.counts.sum()))])
+
+
+def side(ref: ColumnReference, raw: NDArray[Any]) -> Halves | None:
+    """Which rows lie above the reference's median: for choices, which hold its largest level. None = has no sides: dates, or no values."""
+    cut = cut_of(ref)
+    return None if cut is None else cut_at(cut, raw)
+
+
+def cut_at(cut: float | int, raw: NDArray[Any]) -> Halves:
+    """The two sides of a column of numbers (a float) or of codes (an integer); see `cut_of`."""
+    if isinstance(cut, float):
+        return halves(as_floats(raw), cut)
+    return halves_of_flags(raw == cut, raw != MISSING_CODE)
 
 
 def prediction_column(outputs: Outputs) -> tuple[ColumnKind, tuple[str, ...], NDArray[Any]]:
@@ -241,13 +274,14 @@ def count_ordered(edges: Floats, ordered: Floats) -> Counts:
 def _column_reference(name: str, kind: ColumnKind, levels: tuple[str, ...], raw: NDArray[Any], windows: _Windows) -> ColumnReference:
     if kind in ("number", "date"):
         values = as_floats(raw)
-        finite = np.isfinite(values)
-        made = freeze_values(name, kind, np.sort(values[finite]), int(np.isnan(values).sum()))
-        codes = np.where(finite, np.searchsorted(made.edges, values, side="left"), -1)
+        made = freeze_values(name, kind, np.sort(values[np.isfinite(values)]), int(np.isnan(values).sum()))
+        codes = bins_of(made).places(values).astype(np.int64)
     else:
-        codes = raw.astype(np.int64)
         levels = FLAG_LEVELS if kind == "flag" else levels
-        made = freeze_levels(name, kind, levels, np.bincount(codes[codes >= 0], minlength=len(levels)), int((codes == -1).sum()))
+        counts, missing, _ = Levels(len(levels), _AS_DECLARED).count(raw)
+        levels, counts, places = _most_frequent(levels, counts)
+        made = replace(freeze_levels(name, kind, levels, counts, missing), codes=places)
+        codes = levels_of(made).places(raw)
     if windows.count < 2 or not made.counts.sum():
         return made
     table = windows.table(codes, len(made.counts))
@@ -258,6 +292,17 @@ def _column_reference(name: str, kind: ColumnKind, levels: tuple[str, ...], raw:
         missing_noise=float(np.max(np.abs(shares[:, 1] / shares.sum(axis=1) - made.missing / len(raw)))),
         constant_windows=int(np.sum((table > 0).sum(axis=1) == 1)),
     )
+
+
+def _most_frequent(levels: tuple[str, ...], counts: Counts) -> tuple[tuple[str, ...], Counts, NDArray[np.uint16]]:
+    """At most `MOST_LEVELS` levels in their declared order and one for the rest, the rows of each, and where each declared one went."""
+    if len(levels) <= MOST_LEVELS + 1:
+        return levels, counts, _AS_DECLARED
+    kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_LEVELS])
+    places = np.full(len(levels), MOST_LEVELS, dtype=np.uint16)
+    places[kept] = np.arange(MOST_LEVELS, dtype=np.uint16)
+    pooled = np.append(counts[kept], counts.sum() - counts[kept].sum())
+    return (*(levels[i] for i in kept.tolist()), OTHER_LEVELS), pooled, places
 
 
 def _missing_flags(raw: NDArray[Any], kind: ColumnKind) -> Counts:
@@ -310,5 +355,5 @@ def _largest(counts: Counts) -> Counts:
 def _edges_hash(columns: tuple[ColumnReference, ...]) -> str:
     digest = hashlib.sha256()
     for column in columns:
-        digest.update(repr((column.name, column.kind, column.levels)).encode() + column.edges.tobytes())
+        digest.update(repr((column.name, column.kind, column.levels)).encode() + column.edges.tobytes() + column.codes.tobytes())
     return digest.hexdigest()

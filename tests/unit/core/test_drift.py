@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 from tests.unit.core.rows_of import SCHEMA, columns, outputs
 
-from farero.core.drift import compare, compare_prediction, verdict
+from farero.core import distance, reference
+from farero.core.drift import compare, compare_prediction, figures, ks_interval, verdict
 from farero.core.observation import ColumnDrift
 from farero.core.prediction import Outputs
-from farero.core.profile import PREDICTION, build, build_reference
+from farero.core.profile import PREDICTION, ColumnProfile, build, build_reference, count_values
+from farero.core.reference import count_ordered, freeze_levels, freeze_values, grouped
 from farero.core.schema import Columns
 
 ROWS = columns(6000)
@@ -128,3 +134,73 @@ def test_a_profile_on_another_reference_is_refused() -> None:
     other = build_reference(SCHEMA, columns(100, 4))
     with pytest.raises(ValueError, match="another reference"):
         compare(REFERENCE, build(other, columns(10)))
+
+
+@pytest.mark.row("M1")
+@given(
+    st.lists(st.floats(-50, 50) | st.sampled_from([0.0, 1.0, 2.0]), min_size=1, max_size=60),
+    st.lists(st.floats(-60, 60) | st.sampled_from([0.0, 1.0, 2.0]), min_size=1, max_size=60),
+    st.sampled_from([4, 16, 1024]),
+)
+def test_the_distance_of_the_rows_lies_in_the_interval_that_their_counts_certify(a: list[float], b: list[float], bins: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reference, "BINS", bins)
+        ref = freeze_values("x", "number", np.sort(a), 0)
+    now = count_values(ref, count_ordered(ref.edges, np.sort(b)), np.array(b), 0, 0)
+    found = ks_interval(ref, now)
+    assert found is not None
+    exact = distance.ks_and_wasserstein(np.sort(a), np.sort(b))[0]
+    assert found[0] - 1e-12 <= exact <= found[1] + 1e-12
+
+
+@pytest.mark.row("M1")
+@pytest.mark.parametrize("shift", [0.0, 0.05, 1.0])
+def test_the_certified_interval_is_a_thousandth_wide(shift: float) -> None:
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=100_000), random.normal(shift, 1, 50_000)
+    ref = freeze_values("x", "number", np.sort(a), 0)
+    found = ks_interval(ref, count_values(ref, count_ordered(ref.edges, np.sort(b)), b, 0, 0))
+    assert found is not None
+    assert found[1] - found[0] <= 2 / 1024
+    assert found[0] == pytest.approx(float(stats.ks_2samp(a, b, method="asymp").statistic), abs=5e-4)
+
+
+def test_a_frequent_value_does_not_widen_the_interval() -> None:
+    random = np.random.default_rng(0)
+    a, b = (np.where(random.random(20_000) < share, 0.0, random.normal(size=20_000)) for share in (0.4, 0.5))
+    ref = freeze_values("x", "number", np.sort(a), 0)
+    found = ks_interval(ref, count_values(ref, count_ordered(ref.edges, np.sort(b)), b, 0, 0))
+    assert found is not None and found[1] - found[0] <= 2 / 1024
+
+
+def test_choices_and_columns_without_values_have_no_interval() -> None:
+    made = build(REFERENCE, {**columns(50, 1), "amount": np.full(50, np.nan)})
+    assert [ks_interval(ref, now) is None for ref, now in zip(REFERENCE.columns, made.columns, strict=True)] == [True, True, True, False]
+
+
+def test_all_columns_at_once_have_the_figures_of_each_by_itself() -> None:
+    random = np.random.default_rng(0)
+    rows = {**columns(1000, 7, shift=0.4), "plan": random.integers(-2, 3, 1000).astype(np.int32)}
+    made = build(REFERENCE, rows, None, {"plan": {"team": 3}})
+    for ref, now, found in zip(REFERENCE.columns, made.columns, compare(REFERENCE, made), strict=True):
+        alone = figures(ref, now, (REFERENCE.rows, made.rows))
+        assert alone.psi == pytest.approx(found.psi, rel=1e-12)
+        assert alone.jensen_shannon == pytest.approx(found.jensen_shannon, rel=1e-12)
+        assert replace(alone, psi=found.psi, jensen_shannon=found.jensen_shannon) == found
+
+
+@pytest.mark.row("M1")
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=60).filter(any), st.lists(st.integers(0, 3000), min_size=61, max_size=61))
+def test_figures_of_levels_are_those_of_the_measures_by_name(before: list[int], after: list[int]) -> None:
+    counts, new = np.array(before), after[60]
+    ref = freeze_levels("c", "choice", tuple(map(str, range(len(before)))), counts, 0)
+    now = ColumnProfile(name="c", counts=np.array(after[: len(before)]), new=new)
+    found = figures(ref, now, (sum(before), now.values))
+    if not now.values:
+        assert (found.psi, found.chi2_p) == (None, None)
+        return
+    small = np.append(grouped(ref.counts, ref.groups), 0), np.append(grouped(now.counts, ref.groups), new)
+    assert found.psi == pytest.approx(distance.psi(*small), abs=1e-12)
+    assert found.jensen_shannon == pytest.approx(distance.jensen_shannon(*small), abs=1e-7)
+    pooled = distance.pooled(np.append(counts, 0), np.append(now.counts, new))
+    assert found.chi2_p == pytest.approx(distance.chi2(*pooled).p_value, rel=1e-6, abs=1e-15)

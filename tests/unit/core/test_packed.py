@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from farero.core.packed import pack, unpack
+from farero.core.packed import is_packed, pack, unpack
 from farero.errors import Corrupt
 
 
@@ -65,3 +65,15 @@ def test_what_is_neither_plain_nor_a_known_array_is_not_stored() -> None:
         pack(np.zeros((2, 2)))
     with pytest.raises(TypeError, match="cannot store a complex"):
         pack(1j)
+
+
+def test_bytes_say_what_they_hold() -> None:
+    assert is_packed(pack(SAMPLE), Sample)
+    assert not is_packed(pack(SAMPLE), int)
+    assert not is_packed(b"", Sample)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32])
+def test_whole_numbers_without_a_sign_come_back_narrow(kind: type) -> None:
+    back = unpack(pack(Sample(name="a", counts=np.array([1, 200], dtype=kind), edges=np.zeros(0))), Sample)
+    assert (back.counts.dtype, back.counts.tolist()) == (kind, [1, 200])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.unit.core.rows_of import SCHEMA, columns, outputs
 
-from farero.core.profile import Profile, build, build_reference, merge
+from farero.core import profile
+from farero.core.profile import Builder, Profile, build, build_reference, merge
 from farero.errors import Corrupt
 
 REFERENCE = build_reference(SCHEMA, columns(3000), outputs(3000))
@@ -109,11 +111,39 @@ def test_rows_of_each_pair_are_counted_and_add_up() -> None:
     assert parts[0].pair_hits[2] == int(both.sum())
 
 
-def test_a_profile_stored_before_there_were_pairs_still_reads_and_merges() -> None:
-    made = build(REFERENCE, columns(50))
-    name, plain = msgspec.msgpack.decode(made.to_bytes())
-    del plain["pair_hits"], plain["pair_rows"]
-    old = Profile.from_bytes(msgspec.msgpack.encode((name, plain)))
-    assert old.pair_hits.tolist() == []
-    assert merge(old, made).rows == 100
-    assert merge(old, made).pair_hits.tolist() == merge(made, old).pair_rows.tolist() == []
+def test_rows_may_come_in_batches_of_any_size() -> None:
+    rows, answers = columns(1000, 2, missing=0.1), outputs(1000, 2)
+    rows = {name: np.concatenate([column, column[:30]]) for name, column in rows.items()}
+    answers = replace(answers, value=np.append(answers.value, np.zeros(30)), probability=np.append(answers.probability, np.ones(30)))
+    builder = Builder(REFERENCE)
+    for first, last in ((0, 1), (1, 400), (400, 400), (400, 1030)):
+        part = replace(answers, value=answers.value[first:last], probability=answers.probability[first:last])
+        builder.add({name: column[first:last] for name, column in rows.items()}, part, {"plan": {"team": 1}})
+    made, whole = builder.finish(), build(REFERENCE, rows, answers)
+    assert (made.rows, made.duplicates) == (whole.rows, whole.duplicates) == (1030, 30)
+    assert [c.counts.tolist() for c in made.columns] == [c.counts.tolist() for c in whole.columns]
+    assert made.prediction.counts.tolist() == whole.prediction.counts.tolist()
+    assert (made.pair_hits.tolist(), made.pair_rows.tolist()) == (whole.pair_hits.tolist(), whole.pair_rows.tolist())
+    assert made.columns[1].new_values == {"team": 4}
+
+
+def test_more_rows_than_a_block_are_counted_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = columns(1000, 2, missing=0.1)
+    whole = build(REFERENCE, rows, outputs(1000, 2))
+    monkeypatch.setattr(profile, "BLOCK_ROWS", 64)
+    parts = build(REFERENCE, rows, outputs(1000, 2))
+    assert [c.counts.tolist() for c in parts.columns] == [c.counts.tolist() for c in whole.columns]
+    assert (parts.rows, parts.pair_hits.tolist(), parts.duplicates) == (1000, whole.pair_hits.tolist(), whole.duplicates)
+
+
+def test_numbers_may_be_of_any_type() -> None:
+    rows = columns(500, 4)
+    whole = np.round(rows["amount"])
+    counts = build(REFERENCE, {**rows, "amount": whole}).columns[0].counts.tolist()
+    for kind in (np.int64, np.int16, np.float32, np.uint8):
+        assert build(REFERENCE, {**rows, "amount": whole.astype(kind)}).columns[0].counts.tolist() == counts
+
+
+def test_a_builder_that_was_given_nothing_makes_an_empty_profile() -> None:
+    made = Builder(REFERENCE).finish()
+    assert (made.rows, made.columns[0].values, made.prediction) == (0, 0, None)

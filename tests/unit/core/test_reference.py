@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
 from tests.unit.core.rows_of import SCHEMA, columns, outputs
 
+from farero.core import reference, scores
+from farero.core.drift import compare
 from farero.core.prediction import Outputs
-from farero.core.reference import BINS, PREDICTION, Reference, build_reference, count_ordered, freeze_values, grouped, side
-from farero.core.schema import Field, Schema
+from farero.core.profile import build
+from farero.core.reference import (
+    BINS,
+    MOST_LEVELS,
+    OTHER_LEVELS,
+    PREDICTION,
+    Reference,
+    build_reference,
+    count_ordered,
+    freeze_values,
+    grouped,
+    side,
+)
+from farero.core.schema import Columns, Field, Schema
 from farero.errors import Corrupt
 
 WINDOWS = np.repeat(np.arange(30), 100)
@@ -25,7 +41,7 @@ def test_a_reference_counts_every_row_of_every_feature_once() -> None:
 
 
 def test_bins_of_a_continuous_column_hold_about_the_same_number_of_rows() -> None:
-    amount = build_reference(SCHEMA, columns(25_600)).columns[0]
+    amount = build_reference(SCHEMA, columns(102_400)).columns[0]
     assert len(amount.edges) == BINS + 1
     assert np.all(amount.counts[1:-1] == 100)
     assert (amount.counts[0], amount.counts[-1]) == (0, 0)
@@ -154,3 +170,49 @@ def test_a_reference_stored_before_there_were_pairs_still_reads() -> None:
     again = Reference.from_bytes(msgspec.msgpack.encode((name, plain)))
     assert again.pairs.tolist() == []
     assert again.edges_hash == ref.edges_hash
+
+
+def test_bins_are_1024_and_those_of_an_earlier_release_still_serve() -> None:
+    table = columns(30_000)
+    ref = build_reference(SCHEMA, table)
+    assert len(ref.columns[0].counts) == 1024 + 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reference, "BINS", 256)
+        old = build_reference(SCHEMA, table)
+    read = Reference.from_bytes(old.to_bytes())
+    made = build(read, columns(500, 1))
+    assert len(made.columns[0].counts) == 256 + 2
+    assert made.rows == int(made.columns[0].counts.sum()) == 500
+    assert compare(read, made)[0].ks == pytest.approx(compare(ref, build(ref, columns(500, 1)))[0].ks, abs=0.004)
+
+
+def test_of_a_hundred_thousand_levels_the_largest_are_counted_by_themselves() -> None:
+    levels = tuple(f"city {i}" for i in range(100_000))
+    schema = Schema(
+        fields=(Field(name="city", kind="choice", levels=levels, missing=True, new_levels=True), Field(name="x", kind="number"))
+    )
+    random = np.random.default_rng(0)
+
+    def drawn(n: int, first: int) -> Columns:
+        codes = np.minimum(random.zipf(1.3, n) + first, 99_999).astype(np.int32)
+        codes[:50], codes[50:70] = -1, -2
+        return {"city": codes, "x": random.normal(size=n)}
+
+    table = drawn(20_000, 40_000)
+    ref = build_reference(schema, table)
+    city = ref.columns[0]
+    assert (len(city.levels), city.levels[-1], len(city.codes), city.missing) == (MOST_LEVELS + 1, OTHER_LEVELS, 100_000, 50)
+    assert int(city.counts.sum()) == 20_000 - 70
+    top = city.levels[int(np.argmax(city.counts[:-1]))]
+    assert top == "city 40001"
+    assert int(city.counts[:-1].max()) == int((table["city"] == 40_001).sum())
+    again = Reference.from_bytes(ref.to_bytes())
+    same = build(again, table)
+    assert same.columns[0].counts.tolist() == city.counts.tolist()
+    assert (same.columns[0].new, same.columns[0].missing, len(same.to_bytes()) < 10_000) == (20, 50, True)
+    assert compare(again, replace(same, columns=(replace(same.columns[0], new=0), same.columns[1])))[0].jensen_shannon == 0.0
+    moved = compare(again, build(again, drawn(5_000, 90_000)))[0]
+    assert moved.jensen_shannon is not None and moved.jensen_shannon > 0.8
+    of_city = side(city, table["city"])
+    assert of_city is not None and int(np.bitwise_count(of_city.above).sum()) == int((table["city"] == 40_001).sum())
+    assert scores.read(scores.layout(again), same, 0).rows == 20_000

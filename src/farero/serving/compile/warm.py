@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from farero.core import counting
 from farero.serving.compile import json_rows, linear, trees
 
 
@@ -14,6 +15,7 @@ def warm() -> None:
     linear.kernel()
     trees.kernel()
     json_rows.kernels()
+    counting.kernel()
 
 
 if __name__ == "__main__":
