@@ -1,0 +1,246 @@
+"""Performance of a classifier without labels: how often each score came true before, applied to the scores of now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import pi, sqrt
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farero.core import isotonic
+from farero.core.estimated import Estimate
+from farero.core.expected import Cells, figures
+from farero.core.label import LabelKind
+from farero.core.prediction import Outputs
+
+Floats: TypeAlias = NDArray[np.float64]
+Counts: TypeAlias = NDArray[np.int64]
+
+BINS: Final = 2000
+"""Bins of a score: one for exactly 0, one for exactly 1, and between them equal steps of arcsin(sqrt(score)), in which every share is known
+equally well (Anscombe, 1948): 3e-7 wide beside 0, 8e-4 in the middle. They are the same for every version, so windows always add up."""
+
+LEAST_ROWS: Final = 30
+
+_INNER = BINS - 2
+_GROUPS = 20
+_Z95 = 1.959963984540054
+_CENTRES: Floats = np.concatenate([[0.0], np.sin((np.arange(_INNER) + 0.5) * (pi / 2 / _INNER)) ** 2, [1.0]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScoreTally:
+    """The scores of some rows, counted; tallies of the same calibration add up, so any span is the `add` of its windows.
+
+    Attributes:
+        rows: that have scores.
+        counts: (classes, 2, BINS) rows by class, by whether the model gave them to it (1) or not (0), and by score bin.
+        expected: the same shape: how many of them belong to the class, by the calibration.
+    """
+
+    rows: int
+    counts: Counts
+    expected: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Calibration:
+    """How often scores come true, learnt from labelled rows that the model had not learnt from.
+
+    Attributes:
+        rows: it was learnt from.
+        shares: (classes, BINS) the share of rows with a score in this bin that belong to the class. One class for a binary label.
+        blocks: (classes, BINS) which block of pooled rows each share comes from.
+        noise: for each class (blocks,) the variance of a block's share.
+        groups: (classes, BINS) which twentieth of the judged rows, by score, each bin belongs to.
+        judged: for each class (groups,) the share of the judged rows in each.
+    """
+
+    rows: int
+    shares: Floats
+    blocks: Counts
+    noise: tuple[Floats, ...]
+    groups: Counts
+    judged: tuple[Floats, ...]
+
+    def tally(self, outputs: Outputs) -> ScoreTally:
+        """Count the scores of some rows. Rows without a score are left out.
+
+        Scores of several classes are calibrated each against the rest and then scaled to add up to 1 in each row.
+
+        Raises:
+            ValueError: the answers are of another kind than those it was learnt from.
+        """
+        scores, given = _scored(outputs)
+        if len(scores) != len(self.shares):
+            raise ValueError(f"answers with scores of {len(scores)} classes do not fit a calibration of {len(self.shares)}")
+        expected = np.empty((len(self.shares), 2, BINS))
+        places = [bin_of(one) for one in scores]
+        counts = np.stack([_count(own, place) for own, place in zip(given, places, strict=True)])
+        if len(places) == 1:
+            expected[0] = counts[0] * self.shares[0]
+        else:
+            shares = np.stack([self.shares[at][place] for at, place in enumerate(places)])
+            total = shares.sum(axis=0)
+            shares = np.where(total > 0, shares / np.where(total > 0, total, 1.0), 1 / len(places))
+            for at, place in enumerate(places):
+                expected[at] = _count(given[at], place, shares[at])
+        return ScoreTally(rows=scores.shape[1], counts=counts, expected=expected)
+
+    def estimates(self, tally: ScoreTally, names: Sequence[str] | None = None) -> dict[str, Estimate]:
+        """The expected metrics, each with its 95 % interval; a metric that is undefined on these rows is left out.
+
+        Two things are left to chance: how the window's own rows fall (each is a coin with the calibrated
+        share), and the calibration (each block's share is known from so many judged rows). To first order, through each metric's slope.
+
+        Source: the expected confusion matrix is that of confidence-based performance estimation, as NannyML describes it.
+        """
+        made = figures(Cells(rows=tally.rows, counts=tally.counts.astype(np.float64), positives=tally.expected, scores=_CENTRES))
+        chance = np.where(tally.counts > 0, tally.expected / np.maximum(tally.counts, 1), 0.0)
+        coin = tally.counts * chance * (1 - chance)
+        found: dict[str, Estimate] = {}
+        for name, figure in made.items():
+            if names is not None and name not in names:
+                continue
+            variance = float((coin * figure.slope**2).sum())
+            pull = (tally.counts * figure.slope).sum(axis=1)
+            for at, noise in enumerate(self.noise):
+                variance += float(np.bincount(self.blocks[at], weights=pull[at], minlength=len(noise)) ** 2 @ noise)
+            half = _Z95 * sqrt(variance)
+            high = np.inf if name == "log_loss" else 2.0 if name == "brier" and len(self.shares) > 1 else 1.0
+            found[name] = Estimate(value=figure.value, low=max(figure.value - half, 0.0), high=min(figure.value + half, high))
+        return found
+
+    def effective_rows(self, tally: ScoreTally) -> float:
+        """How many judged rows the estimate rests on: those that are left in effect once they are weighted to the window's scores.
+
+        m / sum(r_g^2 / j_g) over twentieths g of the judged rows, r and j the shares of the window and of the judged rows in each.
+        What chance alone adds to the sum, (groups - 1) / rows, is taken off, or every small window would look strange. Of several classes,
+        the least.
+
+        Source: the effective sample size of importance weights, Kong (1992), A note on importance sampling using standardized weights.
+        """
+        if tally.rows == 0:
+            return 0.0
+        worst = 1.0
+        for at, judged in enumerate(self.judged):
+            held = np.bincount(self.groups[at], weights=tally.counts[at].sum(axis=0), minlength=len(judged)) / tally.rows
+            worst = max(worst, float((held**2 / judged).sum()) - (len(judged) - 1) / tally.rows)
+        return self.rows / worst
+
+
+def calibrate(kind: LabelKind, labels: Floats, outputs: Outputs) -> Calibration:
+    """Learn how often scores come true.
+
+    Args:
+        kind: "binary" or "classes".
+        labels: (n,) encoded; rows with NaN are left out.
+        outputs: n answers of rows that the model had not learnt from, with a probability (binary) or those of every class.
+
+    Raises:
+        ValueError: fewer than `LEAST_ROWS` labelled rows, labels of one class only, or no probabilities.
+
+    Source: isotonic calibration, Zadrozny & Elkan (2002), Transforming classifier scores into accurate multiclass probability estimates.
+    """
+    if (outputs.probability if kind == "binary" else outputs.probabilities) is None:
+        raise ValueError("the answers carry no probabilities")
+    scored = labels[_has_scores(outputs)]
+    labelled = np.isfinite(scored)
+    truth = scored[labelled]
+    if len(truth) < LEAST_ROWS:
+        raise ValueError(f"{len(truth)} labelled rows say too little; at least {LEAST_ROWS} are needed")
+    if np.all(truth == truth[0]):
+        raise ValueError("all labelled rows are of one class")
+    scores, _ = _scored(outputs)
+    classes = [1] if kind == "binary" else list(range(len(scores)))
+    learnt = [_learn(bin_of(score[labelled]), truth == one) for score, one in zip(scores, classes, strict=True)]
+    return Calibration(
+        rows=len(truth),
+        shares=np.stack([one.shares for one in learnt]),
+        blocks=np.stack([one.blocks for one in learnt]),
+        noise=tuple(one.noise for one in learnt),
+        groups=np.stack([one.groups for one in learnt]),
+        judged=tuple(one.judged for one in learnt),
+    )
+
+
+def add(a: ScoreTally, b: ScoreTally) -> ScoreTally:
+    """The tally of both tallies' rows.
+
+    Raises:
+        ValueError: they are of different labels.
+    """
+    if a.counts.shape != b.counts.shape:
+        raise ValueError("tallies of different labels do not add up")
+    return ScoreTally(rows=a.rows + b.rows, counts=a.counts + b.counts, expected=a.expected + b.expected)
+
+
+def bin_of(scores: Floats) -> Counts:
+    """The bin of each score [0-1].
+
+    >>> bin_of(np.array([0.0, 1e-9, 0.5, 1.0])).tolist()
+    [0, 1, 1000, 1999]
+    """
+    steps = np.arcsin(np.sqrt(np.clip(scores, 0.0, 1.0))) * (2 / pi * _INNER)
+    places = np.minimum(steps.astype(np.int64), _INNER - 1) + 1
+    places[scores <= 0] = 0
+    places[scores >= 1] = BINS - 1
+    return places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Learnt:
+    shares: Floats
+    blocks: Counts
+    noise: Floats
+    groups: Counts
+    judged: Floats
+
+
+def _learn(places: Counts, true: NDArray[np.bool_]) -> _Learnt:
+    rows = np.bincount(places, minlength=BINS)
+    positives = np.bincount(places[true], minlength=BINS)
+    held = np.flatnonzero(rows)
+    curve = isotonic.fit(_CENTRES[held], positives[held] / rows[held], rows[held].astype(np.float64))
+    # Half a row of each kind is added, so that a block that saw none of one kind is not taken to be sure (Jeffreys).
+    share = (curve.value * curve.weight + 0.5) / (curve.weight + 1)
+    groups, judged = _groups(rows, held)
+    return _Learnt(
+        shares=curve.at(_CENTRES), blocks=curve.blocks(_CENTRES), noise=share * (1 - share) / curve.weight, groups=groups, judged=judged
+    )
+
+
+def _groups(rows: Counts, held: Counts) -> tuple[Counts, Floats]:
+    """Bins thrown together into about `_GROUPS` of equal size; a bin without rows goes with its neighbour."""
+    own = rows[held]
+    middles = np.cumsum(own) - own / 2
+    group = np.unique(np.minimum((middles * _GROUPS / own.sum()).astype(np.int64), _GROUPS - 1), return_inverse=True)[1]
+    nearest = np.clip(np.searchsorted(held, np.arange(BINS)), 0, len(held) - 1)
+    return group[nearest].astype(np.int64), np.bincount(group, weights=own) / own.sum()
+
+
+def _has_scores(outputs: Outputs) -> NDArray[np.bool_]:
+    if outputs.probabilities is not None:
+        return np.asarray(np.isfinite(outputs.probabilities).all(axis=1))
+    if outputs.probability is None:
+        return np.zeros(len(outputs.value), dtype=np.bool_)
+    return np.asarray(np.isfinite(outputs.probability))
+
+
+def _scored(outputs: Outputs) -> tuple[Floats, NDArray[np.bool_]]:
+    """(classes, n) scores of the rows that have them, and whether the model gave each row to the class."""
+    kept = _has_scores(outputs)
+    every = bool(kept.all())
+    value = outputs.value if every else outputs.value[kept]
+    if outputs.probabilities is not None:
+        table = outputs.probabilities if every else outputs.probabilities[kept]
+        return np.ascontiguousarray(table.T), np.stack([value == at for at in range(table.shape[1])])
+    score = np.zeros(0) if outputs.probability is None else outputs.probability if every else outputs.probability[kept]
+    return score.reshape(1, -1), (value[: len(score)] == 1.0).reshape(1, -1)
+
+
+def _count(given: NDArray[np.bool_], places: Counts, weights: Floats | None = None) -> NDArray[np.generic]:
+    return np.bincount(places + BINS * given, weights=weights, minlength=2 * BINS).reshape(2, BINS)
