@@ -147,7 +147,7 @@ class Installation:
 
     def base(self, slope: float = 2.0, rows: int = 60) -> Labelled:
         """Labelled rows of the ten days before T0."""
-        x = np.linspace(1, 5, rows)
+        x = np.linspace(1, 5, rows)[np.arange(rows) * 7 % rows]  # every day has small and large ones
         times = stored.moment(T0 - 10 * DAY) + np.arange(rows) * np.timedelta64(10 * 86400_000_000 // rows, "us")
         columns = {"x": x, "shape": (np.arange(rows) % 2).astype(np.int32)}
         wobble = np.where(np.arange(rows) % 2 == 0, 0.1, -0.1)

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 class Handling(Reading):
     """The half of App that deals with incidents."""
 
-    def __init__(
-        self, *, projects: Mapping[str, Project], store: Store, loops: Mapping[str, Loop], pool: Pool, clock: Clock
-    ) -> None:
+    def __init__(self, *, projects: Mapping[str, Project], store: Store, loops: Mapping[str, Loop], pool: Pool, clock: Clock) -> None:
         super().__init__(projects=projects, store=store)
         self._loops = loops
         self._pool = pool

@@ -138,7 +138,7 @@ def fit(plan: Layout, days: Days, *, preset: PresetName, size_s: float | None, l
     seen = measure(plan, days.numbers, counts, period)
     deviation, shares, empty = np.sqrt(seen.variance), _is_share(plan.scores), seen.count == 0
     allowance = chosen.delta * deviation + np.where(seen.count < ENOUGH_WINDOWS, chosen.z_short, chosen.z) * seen.error
-    allowance = np.where(shares, np.maximum(allowance, chosen.share), allowance)
+    allowance = np.where(shares, np.maximum(allowance, np.maximum(chosen.share, _unseen(plan, counts))), allowance)
     stakes = np.where(empty, 0.0, _stakes(seen.base, allowance, seen.variance, shares))
     each, constant = weights(plan)
     each = np.where(empty, 0.0, each)
@@ -190,6 +190,16 @@ def accumulate(held: Floats, gains: Floats) -> Floats:
 
 def _is_share(scores: tuple[Score, ...]) -> NDArray[np.bool_]:
     return np.array([score.kind not in ("location", "spread") for score in scores], dtype=np.bool_)
+
+
+def _unseen(plan: Layout, counts: Floats) -> Floats:
+    """(s,) the share that may be there although the reference's n rows hold none of it: 4.6 / n, with 99 % certainty.
+
+    Of values outside the reference's range none of its rows can be: two gaps lie beyond n ordered rows, 6.6 / n by the same measure.
+    """
+    rows = np.add.reduceat(counts, plan.starts, axis=1).sum(axis=0)
+    share = np.where([score.kind == "outside" for score in plan.scores], 6.64, 4.61)
+    return np.minimum(share / np.maximum(rows, 1.0), 0.5)
 
 
 def _stakes(base: Floats, allowance: Floats, variance: Floats, shares: NDArray[np.bool_]) -> Floats:

@@ -64,7 +64,11 @@ def look(watch: Watch, baseline: Baseline, window: WindowScores) -> Watch:
     standing = tuple(old for old in watch.standing if _stands(old, baseline, state))
     if alarm is None:
         return Watch(state=state, standing=standing)
-    return Watch(state=detector.answer(state, baseline, "still wrong"), standing=(*standing, alarm))
+    # Columns that stand in an alarm may speak again through others of their scores: no news.
+    known = {name for old in standing for name in old.columns}
+    if not known.issuperset(alarm.columns):
+        standing = (*standing, alarm)
+    return Watch(state=detector.answer(state, baseline, "still wrong"), standing=standing)
 
 
 def settle(watch: Watch, baseline: Baseline) -> Watch:

@@ -34,9 +34,7 @@ _SIZE: Final = Struct("<q")
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def freeze(
-    folder: Path, schema: Schema, label: LabelSpec, window_size: timedelta, learnt: Labelled, judged: Labelled | None
-) -> None:
+def freeze(folder: Path, schema: Schema, label: LabelSpec, window_size: timedelta, learnt: Labelled, judged: Labelled | None) -> None:
     """Write a version's context into its folder.
 
     Args:
@@ -100,7 +98,9 @@ def judged(folder: Path, schema: Schema) -> Labelled | None:
     try:
         return _from_table(schema, feather.read_table(str(path)))
     except (pa.ArrowException, KeyError, OSError) as error:
-        raise Corrupt(f"{path} does not hold the rows that judged the version: {error}.", hint="Restore the folder from a backup.") from error
+        raise Corrupt(
+            f"{path} does not hold the rows that judged the version: {error}.", hint="Restore the folder from a backup."
+        ) from error
 
 
 def with_outputs(rows: Labelled, outputs: Outputs) -> Labelled:

@@ -128,10 +128,11 @@ def test_nothing_to_learn_from_is_said_with_the_moment(points: Loaded, tmp_path:
         here.loop.retrain.again(until=T0, origin="loop/x", because="asked for")
 
 
-def test_a_versions_folder_keeps_no_training_data_but_the_features_of_a_few_rows(here: Installation) -> None:
+def test_a_versions_folder_keeps_no_training_data_but_the_features_of_a_few_rows_and_what_judged_it(here: Installation) -> None:
     folder = here.loop.retrain.files.open(here.versions()[0].digest)
-    files = {"manifest.json", "model.pkl", "reference.bin", "result.json", "sample.bin", "schema.json"}
-    assert {path.name for path in folder.iterdir()} == files
+    of_model = {"manifest.json", "model.pkl", "result.json", "sample.bin", "schema.json"}
+    of_context = {"days.bin", "judged.feather", "labels.bin", "reference.bin"}
+    assert {path.name for path in folder.iterdir()} == of_model | of_context
 
 
 @pytest.mark.row("M11")

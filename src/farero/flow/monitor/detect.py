@@ -125,7 +125,9 @@ class Detect:
             detectors.put(conn, self.model, version, name, StoredDetector(baseline=made.to_bytes(), watch=settled.to_bytes()))
         self._fitted.pop((version, name), None)
 
-    def _series(self, version: Loaded, name: Name, known: Series, rows: Labelled, values: NDArray[np.float64], until: Window) -> Watch | None:
+    def _series(
+        self, version: Loaded, name: Name, known: Series, rows: Labelled, values: NDArray[np.float64], until: Window
+    ) -> Watch | None:
         """Take every window further whose labels have had their time, oldest first."""
         reference = known.reference()
         source = _Source(plan=scores.layout(reference), days=known.days)
@@ -139,9 +141,7 @@ class Detect:
                 seen = self._look(version.version.number, name, lambda: source, lambda _, own=own: own)
         return seen
 
-    def _look(
-        self, version: str, name: Name, source: Callable[[], _Source | None], read: Callable[[Layout], WindowScores]
-    ) -> Watch | None:
+    def _look(self, version: str, name: Name, source: Callable[[], _Source | None], read: Callable[[Layout], WindowScores]) -> Watch | None:
         with self.store.write() as conn:
             baseline = self._fitted.get((version, name))
             kept = None

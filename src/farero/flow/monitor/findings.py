@@ -48,7 +48,11 @@ def _of_inputs(alarm: Alarm) -> bool:
 
 
 def _finding(
-    kind: Literal["PREDICTION_DRIFT", "LABEL_DRIFT", "PERFORMANCE_DEGRADATION"], subject: str, severity: Severity, alarm: Alarm, start: str = ""
+    kind: Literal["PREDICTION_DRIFT", "LABEL_DRIFT", "PERFORMANCE_DEGRADATION"],
+    subject: str,
+    severity: Severity,
+    alarm: Alarm,
+    start: str = "",
 ) -> Finding:
     return Finding(
         kind=kind, subject=subject, severity=severity, value=alarm.log_evidence, limit=alarm.log_limit, because=start + alarm.because

@@ -74,11 +74,11 @@ def test_without_windows_of_this_length_there_is_no_evidence(calm: Installation)
 @pytest.mark.row("M9")
 def test_the_new_normal_is_compared_with_from_then_on(calm: Installation) -> None:
     for number in range(20):
-        look(calm, number, shift=200.0)
-    made = summary(calm, 20, shift=200.0)
-    assert calm.loop.monitor.accept(made.loaded) == 21
-    assert [look(calm, number, shift=200.0) for number in range(21, 26)] == [()] * 5
-    assert "x" in look(calm, 26, shift=400.0)
+        look(calm, number, shift=3.0)
+    assert "x" in look(calm, 20, shift=3.0)
+    assert calm.loop.monitor.accept(summary(calm, 20, shift=3.0).loaded) == 21
+    assert [look(calm, number, shift=3.0) for number in range(21, 26)] == [()] * 5
+    assert "x" in [name for number in range(26, 30) for name in look(calm, number)]
 
 
 def labelled(number: int, factor: float, here: Installation) -> Labelled:
