@@ -14,7 +14,8 @@ from farero.core.window import Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowResult:
-    """One window under one policy. `metric` is None where no label ever came, or it is undefined."""
+    """One window under one policy. `metric` is None where no label ever came, or it is undefined; `estimated` is what it was
+    expected to be before labels came, None where nothing can be said."""
 
     window: Window
     rows: int
@@ -25,6 +26,7 @@ class WindowResult:
     drift_features: tuple[str, ...]
     quality: tuple[str, ...]
     refused: int = 0
+    estimated: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ def _window(window: WindowResult) -> dict[str, object]:
         "rows": window.rows,
         "version": window.version,
         "metric": window.metric,
-        "estimated": None,
+        "estimated": window.estimated,
         "refused": window.refused,
         "drift": {"alarm": window.drift_alarm, "score": round(window.drift_score, 6), "features": list(window.drift_features)},
         "quality": list(window.quality),

@@ -17,6 +17,7 @@ from farero.core.prediction import Outputs
 from farero.core.replayed import DecisionResult, PolicyResult, WindowResult
 from farero.core.window import Window, window_at
 from farero.loop import Loop, Turn
+from farero.replay.estimated import Estimates
 from farero.replay.history import History
 from farero.serving import stored
 from farero.store import decisions, incidents, outbox, runs, versions
@@ -59,6 +60,7 @@ class _Served:
     last: int
     version: str
     outputs: Outputs
+    estimated: float | None
 
 
 def run(bench: Bench, history: History, *, policy: str, until: datetime, size: timedelta, progress: Progress) -> PolicyResult:
@@ -77,10 +79,11 @@ def run(bench: Bench, history: History, *, policy: str, until: datetime, size: t
     told = 0
     served: list[_Served] = []
     turns: dict[datetime, Turn] = {}
+    estimates = Estimates(label=bench.label, metric=bench.metric)
     windows = _windows(history, first, size)
     for number, (window, begin, end) in enumerate(windows):
         bench.clock.set(window.end)
-        served.append(_predict(bench, history, window, begin, end))
+        served.append(_predict(bench, history, window, begin, end, estimates))
         bench.hand_over()
         upto = int(np.searchsorted(history.known[arrivals], stored.moment(window.end), side="right"))
         _tell(bench, history, arrivals[told:upto], window_of=served)
@@ -121,12 +124,12 @@ def _is_whole(history: History, window: Window, is_last: bool) -> bool:
     return not is_last or stored.aware(history.times[-1]) >= window.end - (window.end - window.start) / 10
 
 
-def _predict(bench: Bench, history: History, window: Window, begin: int, end: int) -> _Served:
+def _predict(bench: Bench, history: History, window: Window, begin: int, end: int, estimates: Estimates) -> _Served:
     times = [time.replace(tzinfo=UTC) for time in history.times[begin:end].tolist()]
-    answered = bench.loop.predict.answer(
-        history.slice(begin, end), request_id=_request_id(window), endpoint="replay", at=window.end, times=times
-    )  # fmt: skip
-    return _Served(window=window, first=begin, last=end, version=answered.version, outputs=answered.outputs)
+    rows = history.slice(begin, end)
+    answered = bench.loop.predict.answer(rows, request_id=_request_id(window), endpoint="replay", at=window.end, times=times)
+    estimated = estimates.of(bench.loop.predict.pool.production(bench.model), rows.columns, answered.outputs)
+    return _Served(window=window, first=begin, last=end, version=answered.version, outputs=answered.outputs, estimated=estimated)
 
 
 def _request_id(window: Window) -> str:
@@ -195,6 +198,7 @@ def _window_result(bench: Bench, history: History, entry: _Served, turn: Turn | 
         rows=entry.last - entry.first,
         version=entry.version,
         metric=metric,
+        estimated=entry.estimated,
         drift_alarm=drift is not None and drift.alarm,
         drift_score=drift.score if drift else 0.0,
         drift_features=drift.features if drift else (),
