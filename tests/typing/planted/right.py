@@ -42,7 +42,7 @@ project = fa.Project(
     train=train,
     key="customer_id",
     label=fa.Binary("cancelled", arrives_within="30d"),
-    monitors=[fa.Quality(max_missing=0.05), fa.Drift(), fa.Performance("roc_auc", min=0.80)],
+    monitors=[fa.Quality(max_missing=0.05), fa.Drift(), fa.Performance("roc_auc", min=0.80, by=["contract", "region"])],
     policy=fa.Policy(gate=fa.Gate("roc_auc", gain=0.005)),
 )
 number = fa.Project(model="n", features=Customer, train=train_number, label=fa.Number("cnt", arrives_within="1h", unit="bike"))

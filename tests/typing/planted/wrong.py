@@ -63,6 +63,7 @@ fa.Binary("cancelled", arrives_within="30d", positiv="Yes")  # wrong
 fa.Binary("cancelled", arrives_within=30)  # wrong
 fa.Performance("auc")  # wrong
 fa.Performance("roc_auc", least=0.8)  # wrong
+fa.Performance("roc_auc", by="contract")  # wrong
 fa.Gate("rocauc")  # wrong
 fa.Gate("roc_auc", gian=0.1)  # wrong
 fa.Drift("guardet")  # wrong
