@@ -209,6 +209,7 @@ class _Faults:
                 self.add(monitor.place, word, "not-one-of", f"there is no rule {monitor.verdict!r}; {_near(monitor.verdict, _RULES)}")
             if isinstance(monitor, Performance):
                 self._performance(monitor, kind)
+                self._segments(monitor, project.features)
 
     def _performance(self, monitor: Performance, kind: str | None) -> None:
         if not self._metric(monitor.place, "fa.Performance", monitor.metric, kind):
@@ -220,6 +221,17 @@ class _Faults:
             self.add(monitor.place, "fa.Performance", "wrong-limit", f"less {monitor.metric} is better; write max= instead of min=")
         elif monitor.metric not in LOWER_IS_BETTER and monitor.max is not None:
             self.add(monitor.place, "fa.Performance", "wrong-limit", f"more {monitor.metric} is better; write min= instead of max=")
+
+    def _segments(self, monitor: Any, features: Any) -> None:
+        if not isinstance(monitor.by, (list, tuple)):
+            self.add(monitor.place, "fa.Performance", "wrong-type", f"by must be a list of features: by=[{monitor.by!r}]")
+            return
+        if not (isinstance(features, type) and issubclass(features, Features)):
+            return
+        known = tuple(name for name, line in declared(features).items() if isinstance(line, Declared) and line.kind != "personal")
+        for name in monitor.by:
+            if name not in known:
+                self.add(monitor.place, "fa.Performance", "not-one-of", f"there is no feature {name!r} to divide by; {_near(name, known)}")
 
     def _policy(self, policy: Any, kind: str | None) -> None:
         for name in ("cooldown", "window"):

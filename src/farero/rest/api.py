@@ -22,9 +22,11 @@ from farero.rest import bodies as b
 from farero.rest import sent
 from farero.rest.document import add_docs, describe
 from farero.rest.errors import FaultJson, answer_error, problem
+from farero.rest.explaining import add_explanations
 from farero.rest.guard import Guard
 from farero.rest.infer import Infer
 from farero.rest.metrics import add_metrics
+from farero.rest.performing import add_performance
 from farero.telemetry import Sample
 
 if TYPE_CHECKING:
@@ -82,6 +84,8 @@ def make_api(
     _add_labels(api, app)
     _add_versions(api, app)
     _add_records(api, app)
+    add_performance(api, app, responses=ABSENT | {422: PROBLEMS[422]})
+    add_explanations(api, app, responses=ABSENT | {422: PROBLEMS[422]})
     _add_incidents(api, app)
     add_docs(api)
     describe(api, app)

@@ -128,3 +128,10 @@ def test_importing_farero_is_light() -> None:
 
 def test_every_public_name_is_there() -> None:
     assert all(hasattr(fa, name) for name in fa.__all__)
+
+
+@pytest.mark.row("M5")
+def test_features_to_divide_performance_by_are_gathered_from_all_monitors_each_once() -> None:
+    monitors = [fa.Performance("roc_auc", by=["plan", "region"]), fa.Drift(), fa.Performance("f1", min=0.5, by=("region", "age"))]
+    assert _project(BINARY, monitors=monitors).segments == ("plan", "region", "age")
+    assert _project(BINARY).segments == ()

@@ -210,3 +210,17 @@ def test_a_project_made_in_a_program_is_checked_too() -> None:
         Path(sys.prefix),
     )
     assert [fault.code for fault in listed] == ["personal-name"]
+
+
+@pytest.mark.row("M5")
+def test_performance_is_divided_by_declared_features_that_are_not_personal(tmp_path: Path) -> None:
+    text = HEAD.replace("    x: float = fa.number()\n", '    x: float = fa.number()\n    who: str = fa.personal("drop")\n')
+    for by, codes in (
+        ('["x"]', []),
+        ('("x",)', []),
+        ('"x"', ["wrong-type"]),
+        ('["y", "who"]', ["not-one-of", "not-one-of"]),
+        ("[3]", ["not-one-of"]),
+    ):
+        made = f'project = fa.Project(model="m", features=Row, train=train, label=label, monitors=[fa.Performance("roc_auc", by={by})])\n'
+        assert [code for _, code in _codes(_find(tmp_path, text + made))] == codes, by
