@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from farero.app.explaining import Explaining
+from farero.app.handling import Handling
 from farero.app.measuring import Measuring
-from farero.app.reading import Reading
+from farero.app.performing import Performing
+from farero.app.profiling import Profiling
 from farero.core.health import Health
-from farero.core.incident import Incident
 from farero.core.label import LabelReceipt, LabelRow
 from farero.core.policy import PolicyRule
 from farero.core.prediction import Served
@@ -58,7 +60,7 @@ class FilePredicted:
     faults: tuple[Fault, ...]
 
 
-class App(Reading):
+class App(Explaining, Handling, Performing, Profiling):
     """One installation: its models, their state, and everything that can be done with them."""
 
     def __init__(
@@ -84,13 +86,10 @@ class App(Reading):
     ) -> None:
         self.root = root
         self.settings = settings
-        self._loops = loops
-        super().__init__(projects=projects, store=store)
+        super().__init__(projects=projects, store=store, loops=loops, pool=pool, clock=clock)
         self._log = log
-        self._pool = pool
         self._spool = spool
         self._health = HealthCheck(models=tuple(projects), store=store, log=log, pool=pool, spool=spool)
-        self._clock = clock
         self._new_id = new_id
         self._hand_over = hand_over
         self._replay_command = replay_command
@@ -266,18 +265,6 @@ class App(Reading):
         self.project(model)
         self._hand_over()
         return self._loops[model].force(self._clock.now(), because=because)
-
-    def acknowledge(self, id: str, *, by: str, note: str = "") -> Incident:
-        """Say that somebody looks after it."""
-        return self._loops[self.incident(id).model].alert.acknowledge(id, by=by, note=note, at=self._clock.now())
-
-    def note(self, id: str, text: str, *, by: str) -> Incident:
-        """Add a line to its timeline."""
-        return self._loops[self.incident(id).model].alert.note(id, by=by, text=text, at=self._clock.now())
-
-    def resolve(self, id: str, *, by: str, note: str = "") -> Incident:
-        """Close it by hand."""
-        return self._loops[self.incident(id).model].alert.resolve(id, by=by, note=note, at=self._clock.now())
 
     def health(self) -> Health:
         """How the installation is doing: as bad as the worst of its models and parts."""

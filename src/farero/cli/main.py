@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from farero.cli import models, projects, replaying, serving, watching
+from farero.cli import explaining, models, performing, projects, replaying, serving, watching
 
 app = typer.Typer(
     name="farero", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False,
@@ -39,6 +39,9 @@ app.command("runs")(models.runs)
 app.command("predict")(serving.predict)
 app.command("label")(serving.label)
 app.command("monitor")(watching.monitor)
+app.command("performance")(performing.performance)
+app.command("estimate")(explaining.estimate)
+app.command("explain-drop")(explaining.explain_drop)
 app.command("drift")(watching.drift)
 app.command("decisions")(watching.decisions)
 app.add_typer(watching.incidents_app, name="incidents")
