@@ -1,6 +1,6 @@
 """False alarms per model-year of every drift rule where nothing drifts, and how soon each sees a shift.
 
-    python benchmarks/false_alarms.py [--years 10]
+    python benchmarks/false_alarms.py [--years 10] [--markdown FILE]
 
 20 features (15 numbers, 3 choices, 2 flags), daily windows, a reference of 60 days. Regimes without drift:
 A independent rows; B every feature has a harmless weekday pattern (0.15 of its deviation) and its own noise a day (0.05);
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,23 +77,42 @@ def year(regime: str, rows: int, seed: int, days: int, shift: Callable[[int], fl
 
 def main() -> None:
     """Simulate and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--years", type=int, default=10)
-    years = parser.parse_args().years
-    print(f"false alarms per model-year, mean of {years} simulated years\n")
-    print(f"{'':<12}" + "".join(f"{regime + ' ' + format(rows, ','):>10}" for regime in "ABC" for rows in (200, 1000, 10_000)))
+    parser.add_argument("--markdown", type=Path)
+    wanted = parser.parse_args()
+    text = f"{quiet(wanted.years)}\n\n{seen(wanted.years)}\n"
+    print(text)
+    if wanted.markdown:
+        wanted.markdown.write_text(text)
+
+
+def quiet(years: int) -> str:
+    """A table of false alarms."""
     totals: dict[str, list[float]] = {rule: [] for rule in RULES}
-    for regime in "ABC":
-        for rows in (200, 1000, 10_000):
-            runs = [year(regime, rows, 1000 * seed + rows, DAYS) for seed in range(years)]
-            for rule in RULES:
-                totals[rule].append(float(np.mean([run[rule].sum() for run in runs])))
-    for rule, means in totals.items():
-        print(f"{rule:<12}" + "".join(f"{mean:>10.1f}" for mean in means), flush=True)
-    print("\nshare of days that raise an alarm when one of 15 numbers is shifted, regime B, 1,000 rows a day\n")
-    for size in (0.25, 0.5, 0.75, 1.0):
+    places = [(regime, rows) for regime in "ABC" for rows in (200, 1000, 10_000)]
+    for regime, rows in places:
+        runs = [year(regime, rows, 1000 * seed + rows, DAYS) for seed in range(years)]
+        for rule in RULES:
+            totals[rule].append(float(np.mean([run[rule].sum() for run in runs])))
+    lines = [f"False alarms per model-year, mean of {years} simulated years\n"]
+    lines.append("| rule | " + " | ".join(f"{regime} {rows:,}" for regime, rows in places) + " |")
+    lines.append("|---" * (len(places) + 1) + "|")
+    lines += [f"| `{rule}` | " + " | ".join(f"{mean:.1f}" for mean in means) + " |" for rule, means in totals.items()]
+    return "\n".join(lines)
+
+
+def seen(years: int) -> str:
+    """A table of what each rule sees."""
+    sizes = (0.25, 0.5, 0.75, 1.0)
+    lines = ["Share of days that raise an alarm when one of 15 numbers is shifted, regime B, 1,000 rows a day\n"]
+    lines += ["| rule | " + " | ".join(f"{size} deviations" for size in sizes) + " |", "|---" * (len(sizes) + 1) + "|"]
+    shares: dict[str, list[str]] = {rule: [] for rule in RULES}
+    for size in sizes:
         runs = [year("B", 1000, 77 + seed, 30, lambda _, size=size: size) for seed in range(max(years // 2, 1))]  # type: ignore[misc]
-        print(f"{size:>5} deviations  " + "  ".join(f"{rule} {np.mean([run[rule] for run in runs]):.0%}" for rule in RULES), flush=True)
+        for rule in RULES:
+            shares[rule].append(f"{np.mean([run[rule] for run in runs]):.0%}")
+    return "\n".join([*lines, *(f"| `{rule}` | " + " | ".join(found) + " |" for rule, found in shares.items())])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from farero.cli import explaining, models, performing, projects, replaying, serving, watching
+from farero.cli import drifting, explaining, models, performing, projects, replaying, serving, tuning, watching
 
 app = typer.Typer(
     name="farero", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False,
@@ -42,10 +42,11 @@ app.command("monitor")(watching.monitor)
 app.command("performance")(performing.performance)
 app.command("estimate")(explaining.estimate)
 app.command("explain-drop")(explaining.explain_drop)
-app.command("drift")(watching.drift)
+app.command("drift")(drifting.drift)
 app.command("decisions")(watching.decisions)
 app.add_typer(watching.incidents_app, name="incidents")
 app.command("replay")(replaying.replay)
+app.command("tune")(tuning.tune)
 
 
 def run() -> None:

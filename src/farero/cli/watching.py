@@ -1,13 +1,12 @@
-"""What was seen and decided: `monitor`, `drift`, `decisions`, `incidents`."""
+"""What was seen and decided: `monitor`, `decisions`, `incidents`."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from farero.cli import output, session
+from farero.cli import again, output, session
 from farero.cli.exits import ANSWER_IS_NO
 
 incidents_app = typer.Typer(help="What is or was wrong.", invoke_without_command=True, no_args_is_help=False)
@@ -16,6 +15,7 @@ incidents_app = typer.Typer(help="What is or was wrong.", invoke_without_command
 def monitor(
     since: Annotated[str | None, typer.Option("--from", help="Only windows that start at this time or later.")] = None,
     until: Annotated[str | None, typer.Option("--to", help="Only windows that end by this time.")] = None,
+    anew: Annotated[bool, typer.Option("--again", help="Count them again for the version in production, and show their sum.")] = False,
     project: session.ProjectOption = session.HERE,
     model: output.ModelOption = None,
     as_json: output.JsonOption = False,
@@ -25,6 +25,9 @@ def monitor(
         name = app.only_model(model)
         app.tick()
         first, last = session.moment(since), session.moment(until)
+        if anew:
+            again.again(app, name, first, last, as_json=as_json)
+            return
         seen = [
             o for o in app.observations(name) if (first is None or o.window.start >= first) and (last is None or o.window.end <= last)
         ]  # fmt: skip
@@ -41,53 +44,6 @@ def monitor(
             output.table(f"Windows of {name}", columns, rows, right=["rows", "labelled", metric, "drift"])
         if seen and seen[-1].findings:
             raise typer.Exit(ANSWER_IS_NO)
-
-
-def drift(
-    reference: Annotated[Path, typer.Argument(help="CSV or Parquet: what is normal.")],
-    current: Annotated[Path, typer.Argument(help="CSV or Parquet: what to compare with it.")],
-    rule: Annotated[str, typer.Option(help="guarded, bonferroni, textbook, share or psi.")] = "guarded",
-    html: Annotated[Path | None, typer.Option(help="Write a self-contained report here.")] = None,
-    as_json: output.JsonOption = False,
-) -> None:
-    """Compare two files, no project needed; exit 1 when the second drifted from the first."""
-    with session.errors(as_json=as_json):
-        from farero.core.compare import compare_tables
-        from farero.project.table import read_table
-
-        before, after = read_table(reference, typed=True), read_table(current, typed=True)
-        compared = compare_tables(before, after, rule=rule)
-        if html is not None:
-            from farero.core.bars import distributions
-            from farero.core.drift_page import page
-
-            bars = distributions(before, after, [column.name for column in compared.columns])
-            output.write_page(html, page(compared, bars, reference=reference.name, current=current.name))
-        found = compared.to_dict()
-        if as_json:
-            output.emit(found)
-        else:
-            _show_drift(found, reference, current)
-        if found["drift"]:
-            raise typer.Exit(ANSWER_IS_NO)
-
-
-def _show_drift(found: dict[str, object], reference: Path, current: Path) -> None:
-    columns = found["columns"]
-    rows = []
-    for column in columns if isinstance(columns, list) else []:
-        p_value = column["p_value"] if column["p_value"] is not None else column["chi2_p"]
-        rows.append(
-            [column["name"], column["kind"], "DRIFT" if column["drift"] else "", column["ks"], p_value, column["psi"],
-             column["psi_reading"],
-             column["wasserstein_normalised"], column["jensen_shannon"]]
-        )  # fmt: skip
-    names = ["column", "kind", "", "KS", "p", "PSI", "reading", "Wasserstein/σ", "JS"]
-    output.table(f"{current.name} beside {reference.name}", names, rows, right=["KS", "p", "PSI", "Wasserstein/σ", "JS"])
-    quality = found.get("quality")
-    for finding in quality if isinstance(quality, list) else []:
-        output.stdout().print(f"  {finding['because'] if isinstance(finding, dict) else finding}", markup=False)
-    output.stdout().print(f"{'Drift found' if found['drift'] else 'No drift found'}. {found['false_alarm_rate']}", markup=False)
 
 
 def decisions(project: session.ProjectOption = session.HERE, model: output.ModelOption = None, as_json: output.JsonOption = False) -> None:
@@ -165,3 +121,11 @@ def resolve(id: str, note: str = "", project: session.ProjectOption = session.HE
     with session.opened(project, as_json=as_json) as app:
         incident = app.resolve(id, by=session.whoami(), note=note)
         output.emit(incident) if as_json else output.stdout().print(f"{incident.id} is resolved.", markup=False)
+
+
+@incidents_app.command("accept")
+def accept(id: str, note: str = "", project: session.ProjectOption = session.HERE, as_json: output.JsonOption = False) -> None:
+    """Say that this drift is the new normal: what came since is compared with from now on."""
+    with session.opened(project, as_json=as_json) as app:
+        incident = app.accept(id, by=session.whoami(), note=note)
+        output.emit(incident) if as_json else output.stdout().print(f"{incident.id} is resolved: the new normal.", markup=False)

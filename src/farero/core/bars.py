@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from farero.core.chart import number_text
-from farero.core.raw_column import RawColumn, look_at, read
+from farero.core.ordered_column import OrderedColumn
 from farero.core.reference import Floats
 
 BINS = 24
@@ -37,24 +34,13 @@ class Bars:
     left_out: int = 0
 
 
-def distributions(
-    reference: Mapping[str, NDArray[Any]], current: Mapping[str, NDArray[Any]], names: Sequence[str], *, sample: int = 200_000
-) -> dict[str, Bars]:
-    """The bars of every named column that both tables have as values of one kind; others are left out.
-
-    Args:
-        sample: rows at most of either table, spread evenly: a picture needs no more.
-    """
-    made: dict[str, Bars] = {}
-    for name in names:
-        sides = [look_at(_thinned(table[name], sample)) for table in (reference, current)]
-        kinds = {side.kind for side in sides}
-        if len(kinds) == 1 and kinds <= {"number", "date", "choice", "flag"}:
-            before, after = (read(side, side.kind) for side in sides)
-            drawn = _of_values(before, after) if before.kind in ("number", "date") else _of_levels(before, after)
-            if drawn is not None:
-                made[name] = drawn
-    return made
+def picture(before: OrderedColumn, after: OrderedColumn) -> Bars | None:
+    """How the values of a column lie in two tables; None where they are of two kinds, or one side has none."""
+    if before.kind != after.kind:
+        return None
+    if before.kind in ("choice", "flag"):
+        return _of_levels(before, after)
+    return _of_values(before, after) if before.kind in ("number", "date") else None
 
 
 def bar_chart(bars: Bars, *, title: str) -> str:
@@ -103,32 +89,48 @@ def edge_text(value: float, kind: str) -> str:
         return number_text(value)
 
 
-def _thinned(cells: NDArray[Any], most: int) -> NDArray[Any]:
-    return cells if len(cells) <= most else cells[:: -(-len(cells) // most)]
-
-
-def _of_values(before: RawColumn, after: RawColumn) -> Bars | None:
-    held = [side.values[np.isfinite(side.values)] for side in (before, after)]
-    if not held[0].size or not held[1].size:
+def _of_values(before: OrderedColumn, after: OrderedColumn) -> Bars | None:
+    sides = (before.ordered, after.ordered)
+    if not len(sides[0]) or not len(sides[1]):
         return None
-    both = np.concatenate(held)
-    few = np.unique(both) if both.size else both
-    if len(few) <= _WHOLE and np.array_equal(few, np.floor(few)) and before.kind == "number":
-        shares = [np.array([(values == value).mean() for value in few]) for values in held]
+    few = _few_values(sides) if before.kind == "number" else None
+    if few is not None:
+        shares = [np.diff(np.searchsorted(values, few, side="right"), prepend=0) / len(values) for values in sides]
         return Bars(names=tuple(number_text(value) for value in few), reference=_tuple(shares[0]), current=_tuple(shares[1]), levels=True)
-    # A single wild value must not squeeze all others into one bin: the outermost half per cent counts in the first and last bin.
-    low, high = (float(edge) for edge in np.quantile(both, [0.005, 0.995]))
-    if high <= low:
-        low, high = float(both.min()), float(both.max())
-    if high <= low:
-        low, high = low - 0.5, high + 0.5
+    low, high = _extent(sides)
     edges = np.linspace(low, high, BINS + 1)
-    shares = [np.histogram(np.clip(values, low, high), edges)[0] / values.size for values in held]
+    # What lies outside counts in the first and the last bin.
+    shares = [np.diff(np.searchsorted(values, edges[1:-1]), prepend=0, append=len(values)) / len(values) for values in sides]
     names = (edge_text(low, before.kind), edge_text(high, before.kind))
     return Bars(names=names, reference=_tuple(shares[0]), current=_tuple(shares[1]), levels=False)
 
 
-def _of_levels(before: RawColumn, after: RawColumn) -> Bars | None:
+def _few_values(sides: tuple[Floats, Floats]) -> Floats | None:
+    """All values of both sides, where these are a few whole numbers. Looked up one after the other: no pass over all rows."""
+    found: list[float] = []
+    for values in sides:
+        at = 0
+        while at < len(values):
+            value = float(values[at])
+            if not value.is_integer() or len(found) > 2 * _WHOLE:
+                return None
+            found.append(value)
+            at = int(np.searchsorted(values, value, side="right"))
+    few = np.unique(found)
+    return few if len(few) <= _WHOLE else None
+
+
+def _extent(sides: tuple[Floats, Floats]) -> tuple[float, float]:
+    """From where to where to draw: a single wild value must not squeeze all others into one bin, so half a per cent may lie outside."""
+    low = min(float(values[int(0.005 * (len(values) - 1))]) for values in sides)
+    high = max(float(values[int(np.ceil(0.995 * (len(values) - 1)))]) for values in sides)
+    if high <= low:
+        pad = max(0.5, abs(low) / 100)
+        low, high = low - pad, high + pad
+    return (low, high) if np.isfinite(high - low) else (low / 4, high / 4)  # 1e308 beside -1e308
+
+
+def _of_levels(before: OrderedColumn, after: OrderedColumn) -> Bars | None:
     totals = [sum(side.levels.values()) for side in (before, after)]
     if not totals[0] or not totals[1]:
         return None

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from farero.core import quality
-from farero.core.distance import ks_and_wasserstein
-from farero.core.drift import figures, with_distances
-from farero.core.finding import Finding, Severity
+from farero.core.bars import Bars
+from farero.core.compare_column import ColumnComparison, compare_column, fault
+from farero.core.finding import Finding, Severity, worst
 from farero.core.observation import ColumnDrift, DriftVerdict
-from farero.core.pairs import Halves, PairDrift, compare_pairs, halves, halves_of_flags
-from farero.core.profile import ColumnProfile, Profile, count_values, most_frequent
-from farero.core.raw_column import RawColumn, RawKind, look_at, read
-from farero.core.reference import FLAG_LEVELS, ColumnReference, Reference, count_ordered, freeze_levels, freeze_values
+from farero.core.pairs import PairDrift, compare_pairs
+from farero.core.raw_column import Coded
+from farero.core.source import MemorySource, Source, Table
 from farero.core.verdict import LEAST_ROWS, false_alarm_rate, judge
 from farero.errors import BadInput
 
-Table: TypeAlias = Mapping[str, NDArray[Any]]
-"""Columns by name, all of one length: numbers, bool, datetime64, text, or plain objects with None for missing."""
+Progress = Callable[[int, int, str], None]
+"""Columns done, columns in all, and the one in hand."""
 
-_MOST_UNREADABLE = 0.5
 _MOST_PAIRED = 60
-_LEAST_NAMES = 100
-_MOST_WHOLE = 1 << 16
+_FAR = 0.3
+_NEAR = 0.1
 _GUARDED_RATE = (
     "less than 0.1 false alarms in 365 comparisons of independent rows of one source; two tables do not tell how much days differ of "
     "themselves, so such differences count as drift where they pass 0.1"
@@ -37,7 +31,15 @@ _GUARDED_RATE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How two tables differ. `pairs` are those whose joint behaviour changed; `quality` are faults of the tables themselves."""
+    """How two tables differ.
+
+    Attributes:
+        pairs: those whose joint behaviour changed.
+        quality: faults of the tables themselves.
+        findings: all that was found, the drift of columns and pairs and the faults, gravest first.
+        within: column -> how far its true KS distance may lie above the one given [0-1]; columns that are not there are exact.
+        bars: column -> how its values lie, where pictures were wanted.
+    """
 
     drift: bool
     rule: str
@@ -46,24 +48,45 @@ class Comparison:
     columns: tuple[ColumnDrift, ...]
     pairs: tuple[PairDrift, ...]
     quality: tuple[Finding, ...]
+    findings: tuple[Finding, ...] = ()
+    within: Mapping[str, float] = field(default_factory=dict)
+    bars: Mapping[str, Bars] = field(default_factory=dict)
+
+    @property
+    def severity(self) -> Severity | None:
+        """Of the gravest finding; None = nothing was found."""
+        return worst([finding.severity for finding in self.findings]) if self.findings else None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, fit for JSON: what is not finite becomes None."""
-        stated = _GUARDED_RATE if self.rule == "guarded" else false_alarm_rate(self.rule)
-        plain = {"drift": self.drift, "rows": self.rows, "rule": self.rule, "false_alarm_rate": stated}
+        plain = {"drift": self.drift, "rows": self.rows, "rule": self.rule, "false_alarm_rate": stated_rate(self.rule)}
         rest = {
+            "severity": self.severity,
             "because": self.because,
-            "columns": [asdict(column) for column in self.columns],
+            "columns": [{**asdict(column), "within": self.within.get(column.name)} for column in self.columns],
             "pairs": [asdict(pair) for pair in self.pairs],
             "quality": [asdict(finding) for finding in self.quality],
+            "findings": [asdict(finding) for finding in self.findings],
         }
         cleaned = _finite({**plain, **rest})
         assert isinstance(cleaned, dict)
         return cleaned
 
 
-def compare_tables(reference: Table, current: Table, *, rule: str = "guarded") -> Comparison:
-    """Compare every column that both tables have, exactly (sorted samples, no bins), and every pair of them.
+def stated_rate(rule: str) -> str:
+    """The false alarms of a rule where two tables are all that is known.
+
+    Raises:
+        ValueError: no such rule.
+    """
+    return _GUARDED_RATE if rule == "guarded" else false_alarm_rate(rule)
+
+
+def compare_tables(
+    reference: Table | Source, current: Table | Source, *, rule: str = "guarded", columns: Sequence[str] | None = None,
+    ignore: Iterable[str] = (), pictures: bool = False, progress: Progress = lambda _done, _all, _name: None,
+) -> Comparison:  # fmt: skip
+    """Compare every column that both tables have, one at a time and exactly (sorted samples, no bins), and the pairs of the first 60.
 
     Kinds are inferred: text that reads as numbers, dates or true/false is such. A column that is gone, has no value any more or
     changed its kind counts as drift by every rule. The guarded rule also counts pairs. Without dates, the rows are one window.
@@ -72,40 +95,61 @@ def compare_tables(reference: Table, current: Table, *, rule: str = "guarded") -
         reference: what was; n rows.
         current: what is; m rows.
         rule: one of `verdict.RULES`.
+        columns: only these; None = all.
+        ignore: but these.
+        pictures: whether to keep how the values of each column lie.
+        progress: is told before each column.
 
     Returns:
         The figures, columns in the reference's order.
 
     Raises:
-        BadInput: a table without rows, columns of different lengths, no column in common, or no such rule.
+        BadInput: a table without rows, columns of different lengths, no column in common, a chosen one in neither, or no such rule.
     """
-    n, m = _rows("reference", reference), _rows("current", current)
-    shared = [name for name in reference if name in current]
-    if not shared:
-        raise BadInput(
-            f"The tables have no column in common: {_some(reference)} against {_some(current)}.", hint="Compare tables of the same data."
-        )
+    before = MemorySource(reference, side="reference") if isinstance(reference, Mapping) else reference
+    after = MemorySource(current, side="current") if isinstance(current, Mapping) else current
+    for side, source in (("reference", before), ("current", after)):
+        if not source.rows:
+            raise BadInput(
+                f"The {side} table has no rows, so there is nothing to compare.", hint="An empty window is a fault of its source."
+            )
     try:
         false_alarm_rate(rule)
     except ValueError as error:
         raise BadInput(f"{error}.") from error
-    done = [_compare_column(name, reference[name], current[name], (n, m)) for name in shared]
-    found = _structure(reference, current, n, m)
-    found += [finding for one in done for finding in one.findings]
-    return _comparison(rule, done, found, [name for name in reference if name not in current], (n, m))
+    names = tuple(_chosen(source.names, columns, set(ignore)) for source in (before, after))
+    _refuse_unknown([*before.names, *after.names], [*(columns or ()), *ignore])
+    known = set(names[1])
+    shared = [name for name in names[0] if name in known]
+    if not shared:
+        raise BadInput(
+            f"The tables have no column in common: {_some(names[0])} against {_some(names[1])}.", hint="Compare tables of the same data."
+        )
+    done: list[ColumnComparison] = []
+    for name in shared:
+        progress(len(done), len(shared), name)
+        done.append(compare_column(name, before, after, pictures=pictures))
+    progress(len(done), len(shared), "")
+    rows = (before.rows, after.rows)
+    found = _structure(names, rows) + [finding for one in done for finding in one.findings]
+    return _comparison(rule, done, found, [name for name in names[0] if name not in known], rows)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Done:
-    """One column compared. `broken` = it cannot be what it was, whatever the rule; halves = for the pairs."""
-
-    drift: ColumnDrift
-    findings: tuple[Finding, ...] = ()
-    broken: str | None = None
-    halves: tuple[Halves, Halves] | None = None
+def _chosen(names: Sequence[str], columns: Sequence[str] | None, ignore: set[str]) -> list[str]:
+    wanted = None if columns is None else set(columns)
+    return [name for name in names if name not in ignore and (wanted is None or name in wanted)]
 
 
-def _comparison(rule: str, done: list[_Done], found: list[Finding], gone: list[str], rows: tuple[int, int]) -> Comparison:
+def _refuse_unknown(names: Sequence[str], asked: Sequence[str]) -> None:
+    known = set(names)
+    unknown = sorted({name for name in asked if name not in known})
+    if unknown:
+        raise BadInput(
+            f"Neither table has a column {', '.join(map(repr, unknown))}.", hint=f"There are: {_some(list(dict.fromkeys(names)))}."
+        )
+
+
+def _comparison(rule: str, done: list[ColumnComparison], found: list[Finding], gone: list[str], rows: tuple[int, int]) -> Comparison:
     verdict, columns = judge(rule, [one.drift for one in done], rows=rows, limits={})
     columns = tuple(replace(column, drift=column.drift or one.broken is not None) for column, one in zip(columns, done, strict=True))
     paired = [one for one in done if one.halves][:_MOST_PAIRED]
@@ -114,13 +158,16 @@ def _comparison(rule: str, done: list[_Done], found: list[Finding], gone: list[s
         sides = [{one.drift.name: one.halves[side] for one in paired if one.halves} for side in (0, 1)]
         pairs = tuple(pair for pair in compare_pairs(*sides) if pair.drift)
     reasons = _reasons(verdict, done, gone, pairs if rule == "guarded" else ())
+    drifted = _drift_findings(rule, verdict, columns, done, pairs)
     return Comparison(
         drift=verdict.alarm or len(reasons) > 1, rule=rule, because="; ".join(reasons), rows=rows, columns=columns, pairs=pairs,
-        quality=tuple(found),
+        quality=tuple(found), findings=_gravest_first([*drifted, *found]),
+        within={one.drift.name: one.within for one in done if one.within is not None},
+        bars={one.drift.name: one.bars for one in done if one.bars is not None},
     )  # fmt: skip
 
 
-def _reasons(verdict: DriftVerdict, done: list[_Done], gone: list[str], pairs: tuple[PairDrift, ...]) -> list[str]:
+def _reasons(verdict: DriftVerdict, done: list[ColumnComparison], gone: list[str], pairs: tuple[PairDrift, ...]) -> list[str]:
     """The verdict in words first; every further one is drift by itself."""
     reasons = [verdict.because]
     reasons += [f"{name} is gone" for name in gone]
@@ -131,145 +178,53 @@ def _reasons(verdict: DriftVerdict, done: list[_Done], gone: list[str], pairs: t
     return reasons
 
 
-def _compare_column(name: str, before: NDArray[Any], after: NDArray[Any], rows: tuple[int, int]) -> _Done:
-    cells = (look_at(before), look_at(after))
-    kinds = (cells[0].kind, cells[1].kind)
-    if "other" in kinds:
-        because = f"{name} holds lists, structures or mixed objects and cannot be compared"
-        return _Done(drift=ColumnDrift(name=name, kind="other", drift=False), findings=(_fault(name, "medium", because),))
-    kind = _common(kinds)
-    if kind == "empty":
-        nothing = ColumnDrift(name=name, kind="empty", drift=False, missing=(1.0, 1.0))
-        return _Done(drift=nothing, findings=(_fault(name, "low", f"{name} has no value in either table"),))
-    sides = (read(cells[0], kind), read(cells[1], kind))
-    for side, column in zip(("reference", "current"), sides, strict=True):
-        held = column.rows - column.missing
-        if held and column.unreadable / held > _MOST_UNREADABLE:
-            because = f"{name} was {kinds[0]} and is {kinds[1]}"
-            detail = f"{because}: {column.unreadable} of {held} values of the {side} table cannot be read as {kind}"
-            drift = ColumnDrift(name=name, kind=kinds[0], drift=False, missing=_missing(sides))
-            return _Done(drift=drift, findings=(_fault(name, "high", detail),), broken=because)
-    if kind == "choice" and all(_is_identifier(side) for side in sides):
-        drift = ColumnDrift(name=name, kind=kind, drift=False, missing=_missing(sides))
-        because = f"{name} looks like an identifier (most values occur once) and is not compared"
-        return _Done(drift=drift, findings=(_fault(name, "low", because),))
-    return _with_findings(name, kind, sides, rows)
-
-
-def _is_identifier(column: RawColumn) -> bool:
-    return len(column.levels) > max(_LEAST_NAMES, (column.rows - column.missing) / 2)
-
-
-def _with_findings(name: str, kind: RawKind, sides: tuple[RawColumn, RawColumn], rows: tuple[int, int]) -> _Done:
-    (ref, now), drift, half = _of_values(name, kind, sides, rows) if kind in ("number", "date") else _of_levels(name, kind, sides, rows)
-    whole = Reference(rows=rows[0], columns=(ref,), prediction=None, windows=0, window_rows=0, edges_hash="")
-    found = quality.check(whole, Profile(rows=rows[1], columns=(now,), prediction=None, edges_hash=""))
-    for side, column in zip(("reference", "current"), sides, strict=True):
-        if column.unreadable:
-            because = f"{column.unreadable} of {column.rows} values of {name} in the {side} table cannot be read as {kind}"
-            found.append(_fault(name, "medium", because, column.unreadable / column.rows))
-    infinite = int(np.isinf(sides[0].values).sum())
-    if infinite:
-        found.append(
-            _fault(name, "high", f"{infinite} of {rows[0]} values of {name} in the reference table are infinite", infinite / rows[0])
-        )
-    empty = sides[0].missing == rows[0]
-    if empty:
-        found.append(_fault(name, "medium", f"{name} has no value in the reference table, so its values cannot be compared"))
-    return _Done(drift=drift, findings=tuple(found), halves=half, broken=f"{name} had no value and has some" if empty else None)
-
-
-def _of_values(
-    name: str, kind: RawKind, sides: tuple[RawColumn, RawColumn], rows: tuple[int, int]
-) -> tuple[tuple[ColumnReference, ColumnProfile], ColumnDrift, tuple[Halves, Halves] | None]:
-    before, after = (_ordered(side.values) for side in sides)
-    ref = freeze_values(name, "date" if kind == "date" else "number", before, sides[0].missing)
-    infinite = rows[1] - len(after) - sides[1].missing - sides[1].unreadable
-    now = count_values(ref, count_ordered(ref.edges, after), after, sides[1].missing, infinite)
-    drift = figures(ref, now, rows)
-    if not len(before) or not len(after):
-        return (ref, now), drift, None
-    drift = with_distances(drift, *ks_and_wasserstein(before, after), (len(before), len(after)))
-    return (ref, now), drift, (halves(sides[0].values, _median(before)), halves(sides[1].values, _median(after)))
-
-
-def _ordered(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The finite values in ascending order."""
-    finite = np.isfinite(values)
-    held = values if finite.all() else values[finite]
-    if not len(held):
-        return held
-    low, high = float(held.min()), float(held.max())
-    if high - low < min(_MOST_WHOLE, len(held)) and np.array_equal(held, np.floor(held)):
-        # Whole numbers close together are counted, which takes a fifth of the time of sorting them.
-        counts = np.bincount((held - low).astype(np.int64))
-        return np.repeat(np.arange(len(counts), dtype=np.float64) + low, counts)
-    return np.sort(held)
-
-
-def _median(ordered: NDArray[np.float64]) -> float:
-    return float(ordered[(len(ordered) - 1) // 2])
-
-
-def _of_levels(
-    name: str, kind: RawKind, sides: tuple[RawColumn, RawColumn], rows: tuple[int, int]
-) -> tuple[tuple[ColumnReference, ColumnProfile], ColumnDrift, tuple[Halves, Halves] | None]:
-    before, after = sides
-    levels = FLAG_LEVELS if kind == "flag" else tuple(before.levels)
-    counts = [np.array([side.levels.get(level, 0) for level in levels], dtype=np.int64) for side in sides]
-    ref = freeze_levels(name, "flag" if kind == "flag" else "choice", levels, counts[0], before.missing)
-    known = set(levels)
-    new = {level: count for level, count in after.levels.items() if level not in known}
-    now = ColumnProfile(name=name, counts=counts[1], missing=after.missing, new=sum(new.values()), new_values=most_frequent(new))
-    half = None
-    if before.flags is not None and after.flags is not None and not before.missing and not after.missing:
-        half = (halves_of_flags(before.flags), halves_of_flags(after.flags))
-    return (ref, now), figures(ref, now, rows), half
-
-
-def _common(kinds: tuple[RawKind, RawKind]) -> RawKind:
-    """The kind that both sides are read as: the reference's, unless it holds nothing or the other is the wider."""
-    before, after = kinds
-    if before == "empty":
-        return after
-    return "number" if before == "flag" and after == "number" else before
-
-
-def _structure(reference: Table, current: Table, n: int, m: int) -> list[Finding]:
+def _drift_findings(
+    rule: str, verdict: DriftVerdict, columns: Sequence[ColumnDrift], done: Sequence[ColumnComparison], pairs: tuple[PairDrift, ...]
+) -> list[Finding]:
+    """One for each column that drifted. Where the rule asks for more columns than did, none of them is more than a note."""
     found: list[Finding] = []
-    for side, rows in (("reference", n), ("current", m)):
-        if rows < LEAST_ROWS:
-            because = f"the {side} table has only {rows} rows: figures are shown, but only gross changes could be told from chance"
-            found.append(_fault("rows", "medium", because, float(rows), float(LEAST_ROWS)))
-    found += [_fault(name, "high", f"{name} is in the reference and not in the current table") for name in reference if name not in current]
-    return found + [_fault(name, "low", f"{name} is new in the current table") for name in current if name not in reference]
+    for column, one in zip(columns, done, strict=True):
+        if column.drift:
+            far = distance(column)
+            because = one.broken or f"{column.name} lies {far:.2f} from the reference" if far else f"{column.name} drifted"
+            graded: Severity = "high" if one.broken or far is None or far >= _FAR else "medium" if far >= _NEAR else "low"
+            severity = graded if verdict.alarm or one.broken else "low"
+            found.append(
+                Finding(
+                    kind="DATA_DRIFT", subject=column.name, severity=severity, value=far or 1.0, limit=0.0, because=one.broken or because
+                )
+            )
+    for pair in pairs:
+        a, b = pair.names
+        change = abs(pair.correlation[1] - pair.correlation[0])
+        because = f"{a} and {b} go together differently: {pair.correlation[0]:.2f} -> {pair.correlation[1]:.2f}"
+        severity = "medium" if rule == "guarded" else "low"
+        found.append(Finding(kind="DATA_DRIFT", subject=f"{a}, {b}", severity=severity, value=change, limit=_NEAR, because=because))
+    return found
 
 
-def _rows(side: str, table: Table) -> int:
-    deep = [name for name, cells in table.items() if cells.ndim != 1]
-    if deep:
-        raise BadInput(f"Columns of the {side} table are not one-dimensional: {', '.join(deep)}.", hint="Give one value a cell.")
-    lengths = {name: len(cells) for name, cells in table.items()}
-    if not lengths:
-        raise BadInput(f"The {side} table has no columns.", hint="Give a table with a header and rows.")
-    if len(set(lengths.values())) > 1:
-        raise BadInput(f"The {side} table's columns have different lengths: {lengths}.")
-    rows = next(iter(lengths.values()))
-    if not rows:
-        raise BadInput(f"The {side} table has no rows, so there is nothing to compare.", hint="An empty window is a fault of its source.")
-    return rows
+def distance(column: ColumnDrift) -> float | None:
+    """How far a column lies from its reference [0-1]: KS, or Jensen-Shannon for levels; None where there is nothing to compare."""
+    return column.ks if column.ks is not None else column.jensen_shannon
 
 
-def _missing(sides: tuple[RawColumn, RawColumn]) -> tuple[float, float]:
-    return sides[0].missing / sides[0].rows, sides[1].missing / sides[1].rows
+def _gravest_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    grades = ("critical", "high", "medium", "low")
+    return tuple(sorted(findings, key=lambda finding: (grades.index(finding.severity), -finding.value)))
 
 
-def _fault(subject: str, severity: Severity, because: str, value: float = 1.0, limit: float = 0.0) -> Finding:
-    return Finding(kind="DATA_QUALITY", subject=subject, severity=severity, value=value, limit=limit, because=because)
+def _structure(names: tuple[list[str], ...], rows: tuple[int, int]) -> list[Finding]:
+    found: list[Finding] = []
+    for side, held in zip(("reference", "current"), rows, strict=True):
+        if held < LEAST_ROWS:
+            because = f"the {side} table has only {held} rows: figures are shown, but only gross changes could be told from chance"
+            found.append(fault("rows", "medium", because, float(held), float(LEAST_ROWS)))
+    before, after = (set(side) for side in names)
+    found += [fault(name, "high", f"{name} is in the reference and not in the current table") for name in names[0] if name not in after]
+    return found + [fault(name, "low", f"{name} is new in the current table") for name in names[1] if name not in before]
 
 
-def _some(table: Table) -> str:
-    names = list(table)
+def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
@@ -279,3 +234,7 @@ def _finite(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
     return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+# Whoever compares tables needs to name them: one import serves.
+__all__ = ["Coded", "Comparison", "MemorySource", "Source", "Table", "compare_tables", "distance", "stated_rate"]

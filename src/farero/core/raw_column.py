@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,8 +13,6 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from farero.core.reference import Floats
-
 RawKind: TypeAlias = Literal["number", "choice", "flag", "date", "empty", "other"]
 """`empty`: not one value. `other`: lists, structures, complex numbers: nothing that has an order or a name."""
 
@@ -23,6 +21,30 @@ _READABLE = 0.9
 _WORDS = ("false", "true")
 _WORDS_OF_NUMBERS: Mapping[object, str] = {0: "false", 1: "true"}
 _NUMBERS = (int, float, Decimal, np.integer, np.floating)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Coded:
+    """Cells that numpy knows no type for, each as the place of its value in a list: text is looked at once a value, not once a row.
+
+    Attributes:
+        codes: (n,) places in `values`; -1 = no value.
+        values: (k,) distinct; one that occurs nowhere does no harm.
+    """
+
+    codes: NDArray[np.int32]
+    values: Sequence[object]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def counts(self) -> NDArray[np.int64]:
+        """(k,) rows of each value."""
+        return np.bincount(self.codes + 1, minlength=len(self.values) + 1)[1:]
+
+
+RawCells: TypeAlias = NDArray[Any] | Coded
+"""A column as it comes: an array of any type (objects with None for missing), or text by codes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,7 +61,7 @@ class RawColumn:
 
     kind: RawKind
     rows: int
-    values: Floats
+    values: NDArray[Any]
     levels: Mapping[str, int] = field(default_factory=dict)
     flags: NDArray[np.bool_] | None = None
     missing: int = 0
@@ -48,37 +70,38 @@ class RawColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cells:
-    """A raw column; where numpy knows no type for it (text, plain objects), also its cells and how often each occurs."""
+    """A raw column and its kind; either an array of a type that numpy knows, or coded."""
 
     array: NDArray[Any]
-    plain: list[Any]
-    counted: Mapping[object, int]
+    coded: Coded | None
     kind: RawKind
 
 
-def look_at(array: NDArray[Any]) -> Cells:
+def look_at(cells: RawCells) -> Cells:
     """Find out what a column holds: by its type, and for plain objects and text by what nine tenths of a sample can be read as.
 
     >>> [look_at(np.array(cells, dtype=object)).kind for cells in (["1.5", "", "2"], ["a", "1"], [None, True])]
     ['number', 'choice', 'flag']
     """
+    if isinstance(cells, Coded):
+        held = np.flatnonzero(cells.counts()).tolist() if len(cells.values) else []
+        return Cells(array=cells.codes, coded=cells, kind=_kind_of([cells.values[place] for place in held]))
     kind: RawKind | None = None
-    if array.dtype.kind in "fiu":
-        kind = "empty" if array.dtype.kind == "f" and _all_nan(array) else "number"
-    elif array.dtype.kind == "b":
+    if cells.dtype.kind in "fiu":
+        kind = "empty" if cells.dtype.kind == "f" and _all_nan(cells) else "number"
+    elif cells.dtype.kind == "b":
         kind = "flag"
-    elif array.dtype.kind in "Mm":
-        kind = "empty" if bool(np.isnat(array).all()) else ("date" if array.dtype.kind == "M" else "number")
-    elif array.dtype.kind not in "OUT":
+    elif cells.dtype.kind in "Mm":
+        kind = "empty" if bool(np.isnat(cells).all()) else ("date" if cells.dtype.kind == "M" else "number")
+    elif cells.dtype.kind not in "OUT":
         kind = "other"
     if kind is not None:
-        return Cells(array=array, plain=[], counted={}, kind=kind)
-    plain = array.tolist()
+        return Cells(array=cells, coded=None, kind=kind)
+    plain = cells.tolist()
     if any(not issubclass(kind, (str, bool, np.bool_, date, type(None), *_NUMBERS)) for kind in set(map(type, plain))):
-        return Cells(array=array, plain=plain, counted={}, kind="other")
-    counted = Counter(plain)
-    sample = list(islice((cell for cell in counted if not _is_missing(cell)), _SAMPLE))
-    return Cells(array=array, plain=plain, counted=counted, kind=_kind_of(sample))
+        return Cells(array=cells, coded=None, kind="other")
+    coded = _coded(plain)
+    return Cells(array=cells, coded=coded, kind=_kind_of(coded.values))
 
 
 def read(cells: Cells, kind: RawKind) -> RawColumn:
@@ -91,11 +114,19 @@ def read(cells: Cells, kind: RawKind) -> RawColumn:
     return RawColumn(kind=kind, rows=rows, values=np.zeros(0), missing=rows if kind == "empty" else 0)
 
 
+def _coded(plain: list[Any]) -> Coded:
+    # 1, 1.0 and True are one key of a dictionary; they also read alike as numbers and as flags.
+    places: dict[object, int] = {}
+    codes = np.fromiter((places.setdefault(cell, len(places)) for cell in plain), dtype=np.int32, count=len(plain))
+    return Coded(codes=codes, values=tuple(places))
+
+
 def _all_nan(array: NDArray[Any]) -> bool:
     return not len(array) or (bool(np.isnan(array[0])) and bool(np.isnan(array).all()))  # the first cell settles nearly every column
 
 
-def _kind_of(sample: list[object]) -> RawKind:
+def _kind_of(values: Sequence[object]) -> RawKind:
+    sample = list(islice((value for value in values if not _is_missing(value)), _SAMPLE))
     if not sample:
         return "empty"
     if all(isinstance(cell, (bool, np.bool_)) or str(cell).strip().lower() in _WORDS for cell in sample):
@@ -132,24 +163,29 @@ def _seconds(cell: object) -> float | None:
 
 def _as_values(cells: Cells, kind: RawKind) -> RawColumn:
     array, rows = cells.array, len(cells.array)
-    if array.dtype.kind in "fiub" and kind == "number":
-        values = np.asarray(array, dtype=np.float64)
-        return RawColumn(kind=kind, rows=rows, values=values, missing=int(np.isnan(values).sum()))
+    if cells.coded is not None or array.dtype.kind == "O":
+        return _of_coded(cells.coded or _coded(array.tolist()), kind)
+    if array.dtype.kind in "iub" and kind == "number":
+        return RawColumn(kind=kind, rows=rows, values=array)
+    if array.dtype.kind == "f" and kind == "number":
+        return RawColumn(kind=kind, rows=rows, values=array, missing=int(np.isnan(array).sum()))
     if array.dtype.kind == "m" or (array.dtype.kind == "M" and kind == "date"):
         unit: Any = "m8[us]" if array.dtype.kind == "m" else "M8[us]"
         absent = np.isnat(array)
         values = np.where(absent, np.nan, array.astype(unit).astype(np.int64) / 1e6)
         return RawColumn(kind=kind, rows=rows, values=values, missing=int(absent.sum()))
+    return _of_coded(_coded(array.tolist()), kind)
+
+
+def _of_coded(coded: Coded, kind: RawKind) -> RawColumn:
     one = _number if kind == "number" else _seconds
-    values = np.full(rows, np.nan)
-    unreadable = 0
-    for i, cell in enumerate(cells.plain or array.tolist()):
-        value = one(cell)
-        if value is not None:
-            values[i] = value
-        elif not _is_missing(cell):
-            unreadable += 1
-    return RawColumn(kind=kind, rows=rows, values=values, missing=int(np.isnan(values).sum()) - unreadable, unreadable=unreadable)
+    read = [one(value) for value in coded.values]
+    table = np.array([*(np.nan if value is None else value for value in read), np.nan])  # code -1 finds the last
+    absent = np.array([value is None and _is_missing(cell) for value, cell in zip(read, coded.values, strict=True)], dtype=np.bool_)
+    counts, odd = coded.counts(), np.isnan(table[:-1])
+    missing = len(coded) - int(counts.sum()) + int(counts[absent | odd].sum())
+    unreadable = int(sum(counts[place] for place, value in enumerate(read) if value is None and not absent[place]))
+    return RawColumn(kind=kind, rows=len(coded), values=table[coded.codes], missing=missing - unreadable, unreadable=unreadable)
 
 
 def _as_levels(cells: Cells, kind: RawKind) -> RawColumn:
@@ -158,20 +194,28 @@ def _as_levels(cells: Cells, kind: RawKind) -> RawColumn:
         true = int(cells.array.sum())
         levels = {"false": rows - true, "true": true}
         return RawColumn(kind=kind, rows=rows, values=nothing, levels=levels, flags=cells.array)
-    plain = cells.plain or cells.array.tolist()
+    coded = cells.coded or _coded(cells.array.tolist())
     named: Counter[str] = Counter()
-    missing = unreadable = 0
-    for cell, times in (cells.counted or Counter(plain)).items():
+    counts = coded.counts()
+    missing, unreadable = rows - int(counts.sum()), 0
+    true_at = np.zeros(len(coded.values) + 1, dtype=np.bool_)
+    for place, (cell, times) in enumerate(zip(coded.values, counts.tolist(), strict=True)):
         level = _level(cell, kind)
         if _is_missing(cell):
             missing += times
         elif level is None:
             unreadable += times
-        else:
+        elif times:
             named[level] += times
-    levels = dict(named.most_common()) if kind == "choice" else {"false": named["false"], "true": named["true"]}
-    flags = None if kind == "choice" else np.array([_level(cell, kind) == "true" for cell in plain], dtype=np.bool_)
-    return RawColumn(kind=kind, rows=rows, values=nothing, levels=levels, flags=flags, missing=missing, unreadable=unreadable)
+            true_at[place] = level == "true"
+    if kind == "choice":
+        return RawColumn(
+            kind=kind, rows=rows, values=nothing, levels=dict(named.most_common()), missing=missing, unreadable=unreadable
+        )  # fmt: skip
+    levels = {"false": named["false"], "true": named["true"]}
+    return RawColumn(
+        kind=kind, rows=rows, values=nothing, levels=levels, flags=true_at[coded.codes], missing=missing, unreadable=unreadable
+    )  # fmt: skip
 
 
 def _level(cell: object, kind: RawKind) -> str | None:

@@ -15,8 +15,10 @@ LEAST_ROWS = 20
 
 SHARE_LIMIT = 0.3
 PSI_LIMIT = 0.25
+EFFECT_LIMIT = 0.1
 _P_LIMIT = 0.05
 _DAYS = 365
+_MOST_GROUPS = 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,9 @@ def judge(
     chosen = _rule(rule)
     reasons: list[str] = []
     judged: list[ColumnDrift] = []
+    stepped = stepped_limit([_p_value(column) for column in columns])
     for column in columns:
-        case = _Case(column=column, rows=rows, limit=limits.get(column.name, Limit()), tests=len(columns))
+        case = _Case(column=column, rows=rows, limit=limits.get(column.name, Limit()), tests=len(columns), stepped=stepped)
         reason = _vanished(case) or chosen.reason(case) if rows[1] else None
         if reason:
             reasons.append(f"{column.name} ({reason})")
@@ -103,19 +106,71 @@ def own_limit(noise: float, windows: int, window_rows: int, rows: int) -> float:
     return max(Limit().distance, min((1.75 + 2 / windows) * noise + 1.2 * smaller, (1 + noise) / 2))
 
 
+def stepped_limit(p_values: Sequence[float], level: float = _P_LIMIT) -> float | None:
+    """The p up to which findings may be kept so that, on average, no more than a share `level` of those kept are chance.
+
+    Args:
+        p_values: of all tests made at once [0-1].
+        level: the false discovery rate [0-1].
+
+    Returns:
+        The largest p that is kept; None where none is.
+
+    Source: Benjamini & Hochberg (1995), Controlling the false discovery rate; it holds for tests that are independent or go together.
+
+    >>> stepped_limit([0.001, 0.02, 0.03, 0.5]), stepped_limit([0.04, 0.5, 0.6])
+    (0.03, None)
+    """
+    ordered = sorted(p_values)
+    kept = [p for place, p in enumerate(ordered, 1) if p <= level * place / len(ordered)]
+    return kept[-1] if kept else None
+
+
+def chance_distance(kind: str, rows: tuple[int, int], chance: float) -> float:
+    """The distance that two samples of the same thing pass with at most this chance: KS, or Jensen-Shannon for choices and flags [0-1].
+
+    KS: Massart's bound for each sample, added up. Jensen-Shannon: its square is a chi-squared over 8 ln 2 and the rows, in at most 22
+    groups (a flag has 2 and new values), and a chi-squared of k degrees passes k + 2 sqrt(k t) + 2 t with chance exp(-t).
+
+    Args:
+        kind: of the column.
+        rows: of both samples.
+        chance: [0-1], > 0.
+
+    Source: Massart (1990); Laurent & Massart (2000), lemma 1; Lin (1991) for the second-order term.
+
+    >>> round(chance_distance("number", (100_000, 1_000), 0.05), 3), round(chance_distance("flag", (100_000, 1_000), 0.05), 3)
+    (0.053, 0.045)
+    """
+    n, m = (max(side, 1) for side in rows)
+    if kind not in ("choice", "flag"):
+        t = math.log(4 / chance)
+        return math.sqrt(t / (2 * n)) + math.sqrt(t / (2 * m))
+    t, degrees = math.log(1 / chance), (2 if kind == "flag" else _MOST_GROUPS - 1)
+    passed = degrees + 2 * math.sqrt(degrees * t) + 2 * t
+    return math.sqrt(passed * (1 / n + 1 / m) / (8 * math.log(2)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """One column, and all that a rule may look at. `rows` of reference and current; `tests` made at once."""
+    """One column, and all that a rule may look at.
+
+    `rows` of reference and current; `tests` made at once; `stepped`: the p that Benjamini and Hochberg's steps end at.
+    """
 
     column: ColumnDrift
     rows: tuple[int, int]
     limit: Limit
     tests: int
+    stepped: float | None
 
     @property
     def p_value(self) -> float:
-        p = self.column.p_value if self.column.p_value is not None else self.column.chi2_p
-        return 1.0 if p is None else p
+        return _p_value(self.column)
+
+    @property
+    def measure(self) -> str:
+        return "KS" if self.column.ks is not None else "Jensen-Shannon"
 
     @property
     def distance(self) -> float:
@@ -137,12 +192,28 @@ def _vanished(case: _Case) -> str | None:
     return "no values any more" if now >= 1.0 > before and before ** case.rows[1] < _P_LIMIT / _DAYS else None
 
 
+def _p_value(column: ColumnDrift) -> float:
+    p = column.p_value if column.p_value is not None else column.chi2_p
+    return 1.0 if p is None or p != p else p
+
+
 def _textbook(case: _Case) -> str | None:
     return f"p {case.p_value:.2g} < 0.05" if case.p_value < _P_LIMIT else None
 
 
 def _bonferroni(case: _Case) -> str | None:
     return f"p {case.p_value:.2g} < {case.yearly_p:.2g}" if case.p_value < case.yearly_p else None
+
+
+def _discovered(case: _Case) -> str | None:
+    return f"p {case.p_value:.2g} <= {case.stepped:.2g}" if case.stepped is not None and case.p_value <= case.stepped else None
+
+
+def _effect(case: _Case) -> str | None:
+    """At least 0.1 apart after all that chance may have added: a limit on a distance means nothing without the number of rows."""
+    present = tuple(round(rows * (1 - gone)) for rows, gone in zip(case.rows, case.column.missing, strict=True))
+    limit = EFFECT_LIMIT + chance_distance(case.column.kind, (present[0], present[1]), case.yearly_p)
+    return f"{case.measure} {case.distance:.2f} >= {limit:.2f}" if case.distance >= limit else None
 
 
 def _psi(case: _Case) -> str | None:
@@ -156,8 +227,7 @@ def _guarded(case: _Case) -> str | None:
     if few and case.column.ks is None:
         return None
     if case.p_value < case.yearly_p and case.distance > case.limit.distance:
-        measure = "KS" if case.column.ks is not None else "Jensen-Shannon"
-        return f"{measure} {case.distance:.2f} > {case.limit.distance:.2f}"
+        return f"{case.measure} {case.distance:.2f} > {case.limit.distance:.2f}"
     (before, now), (n, m) = case.column.missing, case.rows
     if not few and abs(now - before) > case.limit.missing and proportion_p_value(before * n, n, now * m, m) < case.yearly_p:
         return f"missing {before:.1%} -> {now:.1%}"
@@ -186,6 +256,16 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             reason=_textbook,
             share=SHARE_LIMIT,
             false_alarm_rate="0 false alarms per model-year of independent rows, 225 to 365 where days differ of themselves",
+        ),
+        "fdr": Rule(
+            reason=_discovered,
+            share=0.0,
+            false_alarm_rate="15 to 20 false alarms per model-year of independent rows, 250 to 365 where days differ of themselves",
+        ),
+        "effect": Rule(
+            reason=_effect,
+            share=0.0,
+            false_alarm_rate="0 false alarms per model-year of independent rows, MEASURE where days differ of themselves",
         ),
         "psi": Rule(
             reason=_psi,

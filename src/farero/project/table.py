@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -44,11 +45,11 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, typed: bool 
             with path.open("rb") as file:
                 return _only(read_lines(file, name=path.name), columns)
         else:
-            table = _read_csv(path, columns, typed=typed)
+            table = read_csv(path, columns, typed=typed)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error}.") from error
     except pa.ArrowInvalid as error:
-        raise BadInput(f"{path.name} is no Parquet file, or is damaged: {_first_line(error)}.") from error
+        raise BadInput(f"{path.name} is no Parquet file, or is damaged: {first_line(error)}.") from error
     return {name: _array(table[name]) for name in table.column_names}
 
 
@@ -133,12 +134,17 @@ def _moment(value: object) -> datetime | str | None:
 
 def _present(path: Path, columns: Sequence[str] | None) -> list[str] | None:
     names = pa_parquet.read_schema(path).names
-    _refuse_doubles(path.name, names)
+    refuse_doubles(path.name, names)
     return None if columns is None else [name for name in names if name in set(columns)]
 
 
-def _read_csv(path: Path, columns: Sequence[str] | None, *, typed: bool) -> pa.Table:
-    names = _header(path)
+def read_csv(path: Path, columns: Sequence[str] | None = None, *, typed: bool = True) -> pa.Table:
+    """The rows of a CSV; its cells as text, unless `typed`.
+
+    Raises:
+        BadInput: it is empty or broken, is not UTF-8, or two columns have the same name.
+    """
+    names = csv_header(path)
     kept = names if columns is None else [name for name in names if name in set(columns)]
     convert = pa_csv.ConvertOptions(
         include_columns=kept,
@@ -152,13 +158,13 @@ def _read_csv(path: Path, columns: Sequence[str] | None, *, typed: bool) -> pa.T
             path, read_options=read, parse_options=pa_csv.ParseOptions(newlines_in_values=True), convert_options=convert
         )
     except pa.ArrowInvalid as error:
-        raise _broken_csv(path, error) from error
+        raise broken_csv(path, error) from error
     if table.num_rows == 0:
         raise BadInput(f"{path.name} has a header and no rows.", hint="Give it at least one row.")
     return table
 
 
-def _header(path: Path) -> list[str]:
+def csv_header(path: Path) -> list[str]:
     """The column names of a CSV."""
     with path.open("rb") as file:
         start = file.read(1 << 16)
@@ -175,12 +181,13 @@ def _header(path: Path) -> list[str]:
         raise _not_utf8(path)
     if "\x00" in "".join(names):
         raise BadInput(f"{path.name} is no CSV: it holds binary data.", hint="A Parquet file needs the ending .parquet.")
-    _refuse_doubles(path.name, names)
+    refuse_doubles(path.name, names)
     return names
 
 
-def _broken_csv(path: Path, error: Exception) -> BadInput:
-    text = _first_line(error)
+def broken_csv(path: Path, error: Exception) -> BadInput:
+    """What to say of a CSV that Arrow cannot read: the lines at fault, and none of their cells, which may be personal."""
+    text = first_line(error)
     if "UTF8" in text or "UTF-8" in text:
         return _not_utf8(path)
     # Arrow's own words repeat the row's cells, which may be personal, and do not say its line.
@@ -219,8 +226,9 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _refuse_doubles(name: str, names: Sequence[str]) -> None:
-    doubles = sorted({column for column in names if names.count(column) > 1})
+def refuse_doubles(name: str, names: Sequence[str]) -> None:
+    """Raise a BadInput where two columns have the same name."""
+    doubles = sorted(column for column, times in Counter(names).items() if times > 1)
     if doubles:
         raise BadInput(f"{name} has more than one column {', '.join(map(repr, doubles))}.", hint="Give every column a name of its own.")
 
@@ -252,5 +260,6 @@ def _objects(values: Sequence[object] | NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of an error's text, without its full stop."""
     return str(error).strip().splitlines()[0].rstrip(".")

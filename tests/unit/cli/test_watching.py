@@ -1,36 +1,10 @@
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
 from tests.benches import day
 from tests.unit.cli.conftest import Terminal
-from typer.testing import Result
 
 from farero.core.finding import Finding
 from farero.wiring import open_app
-
-
-def table(path: Path, shift: float = 0.0) -> str:
-    path.write_text("x\n" + "\n".join(str(n % 50 + shift) for n in range(400)) + "\n")
-    return str(path)
-
-
-@pytest.mark.row("M2")
-def test_two_files_are_compared_without_a_project(type_: Callable[..., Result], tmp_path: Path) -> None:
-    reference, same, moved = table(tmp_path / "a.csv"), table(tmp_path / "b.csv"), table(tmp_path / "c.csv", 100.0)
-    calm = json.loads(type_("drift", reference, same, "--json").stdout)
-    assert (calm["drift"], [column["name"] for column in calm["columns"]]) == (False, ["x"])
-    assert json.loads(type_("drift", reference, moved, "--json", code=1).stdout)["drift"] is True
-    assert "Drift found" in type_("drift", reference, moved, code=1).stdout
-    assert "No drift found" in type_("drift", reference, same).stdout
-
-
-def test_a_file_that_is_not_there_ends_with_2(type_: Callable[..., Result], tmp_path: Path) -> None:
-    failed = type_("drift", str(tmp_path / "no.csv"), str(tmp_path / "no.csv"), "--json", code=2)
-    assert json.loads(failed.stdout)["error"]["code"] == "bad-input"
 
 
 def test_nothing_seen_yet_is_an_empty_list(terminal: Terminal) -> None:

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from farero.core.compare import Comparison, Table, compare_tables
+from farero.core.compare import Comparison, MemorySource, Table, compare_tables, stated_rate
+from farero.core.verdict import RULES
 from farero.errors import BadInput
 
 RANDOM = np.random.default_rng(3)
@@ -75,6 +76,62 @@ def test_the_dictionary_has_the_promised_names_and_is_json() -> None:
     names = "name kind drift ks p_value psi psi_reading wasserstein wasserstein_normalised jensen_shannon chi2_p mean std missing"
     assert {*names.split(), "new_categories"} <= set(again["columns"][0])
     assert again["columns"][1]["new_categories"] == ["z"]
+
+
+@pytest.mark.row("M2")
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_can_be_named_and_tells_its_price(rule: str) -> None:
+    calm, moved = compare(NORMAL, np.roll(NORMAL, 7), rule), compare(NORMAL, NORMAL + 40, rule)
+    assert (calm.drift, moved.drift) == (False, True)
+    assert calm.to_dict()["false_alarm_rate"] == stated_rate(rule)
+    assert "false alarms" in stated_rate(rule)
+
+
+@pytest.mark.row("M10")
+def test_findings_come_gravest_first_and_the_gravest_says_how_bad_it_is() -> None:
+    calm = compare(NORMAL, np.roll(NORMAL, 3))
+    assert (calm.severity, calm.findings) == (None, ())
+    odd = compare_tables({"a": NORMAL, "b": NORMAL}, {"a": NORMAL + 2.5, "b": NORMAL, "c": NORMAL})
+    assert odd.severity == "medium"
+    assert [(f.subject, f.severity) for f in odd.findings] == [("a", "medium"), ("c", "low")]
+    assert compare(NORMAL, NORMAL + 20).severity == "high"
+    assert compare_tables({"a": NORMAL, "b": NORMAL}, {"a": NORMAL}).severity == "high"
+
+
+def test_columns_below_a_rules_share_are_notes() -> None:
+    many = {str(i): np.random.default_rng(i).normal(0, 1, 500) for i in range(10)}
+    found = compare_tables(many, {**many, "3": many["3"] + 1}, rule="share")
+    assert not found.drift
+    assert next((f.subject, f.severity) for f in found.findings if f.kind == "DATA_DRIFT") == ("3", "low")
+
+
+def test_columns_can_be_chosen_and_left_out() -> None:
+    table = {"a": NORMAL, "b": NORMAL, "c": NORMAL}
+    assert [c.name for c in compare_tables(table, table, columns=["c", "a"]).columns] == ["a", "c"]
+    assert [c.name for c in compare_tables(table, table, ignore=["b"]).columns] == ["a", "c"]
+    assert not compare_tables(table, {"a": NORMAL, "c": NORMAL}, ignore=["b"]).drift
+    with pytest.raises(BadInput, match="Neither table has a column 'd', 'z'"):
+        compare_tables(table, table, columns=["a", "z"], ignore=["d"])
+    with pytest.raises(BadInput, match="no column in common"):
+        compare_tables(table, table, columns=["a"], ignore=["a"])
+
+
+def test_progress_is_told_before_each_column_and_at_the_end() -> None:
+    told: list[tuple[int, int, str]] = []
+    compare_tables({"a": NORMAL, "b": NORMAL}, {"b": NORMAL, "a": NORMAL}, progress=lambda *words: told.append(words))
+    assert told == [(0, 2, "a"), (1, 2, "b"), (2, 2, "")]
+
+
+def test_the_order_of_columns_does_not_matter() -> None:
+    assert not compare_tables({"a": NORMAL, "b": NORMAL + 100}, {"b": NORMAL + 100, "a": NORMAL}).drift
+
+
+@pytest.mark.row("M9")
+def test_what_is_not_exact_says_how_far_off_it_may_be() -> None:
+    found = compare_tables(MemorySource({"a": NORMAL}, longest=100), {"a": NORMAL + 5})
+    assert set(found.within) == {"a"}
+    assert found.to_dict()["columns"][0]["within"] == found.within["a"]
+    assert compare(NORMAL, NORMAL).to_dict()["columns"][0]["within"] is None
 
 
 @pytest.mark.row("M4")

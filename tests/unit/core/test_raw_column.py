@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from farero.core.raw_column import RawColumn, RawKind, look_at, read
+from farero.core.raw_column import Coded, RawColumn, RawKind, look_at, read
 
 
 def objects(*cells: object) -> NDArray[Any]:
@@ -99,3 +99,21 @@ def test_whole_numbers_too_large_for_a_float_cannot_be_read() -> None:
 def test_a_column_without_values_is_all_missing() -> None:
     made = read_as("empty", objects(None, None))
     assert (made.kind, made.rows, made.missing) == ("empty", 2, 2)
+
+
+@pytest.mark.parametrize("kind", ["number", "choice", "flag", "date"])
+def test_coded_text_reads_as_its_cells_do(kind: RawKind) -> None:
+    values = ("1.5", "true", "x", "", "2024-05-01", "unused", None)
+    codes = np.array([0, 1, 2, 3, 4, -1, 6, 0, 1], dtype=np.int32)
+    plain = objects(*[None if code < 0 else values[code] for code in codes])
+    one, other = read_as(kind, plain), read(look_at(Coded(codes=codes, values=values)), kind)
+    assert (one.rows, one.missing, one.unreadable) == (other.rows, other.missing, other.unreadable)
+    assert one.levels == other.levels
+    assert np.array_equal(one.values, other.values, equal_nan=True)
+    assert (one.flags is None) == (other.flags is None)
+    assert one.flags is None or other.flags is None or np.array_equal(one.flags, other.flags)
+
+
+def test_values_that_occur_nowhere_do_not_tell_a_kind() -> None:
+    assert look_at(Coded(codes=np.array([-1, -1], dtype=np.int32), values=("a", "b"))).kind == "empty"
+    assert look_at(Coded(codes=np.array([0, -1], dtype=np.int32), values=("1", "b"))).kind == "number"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from scipy import stats
 
+from farero.core.distance import jensen_shannon
 from farero.core.observation import ColumnDrift
-from farero.core.verdict import RULES, Limit, false_alarm_rate, judge, own_limit
+from farero.core.verdict import RULES, Limit, chance_distance, false_alarm_rate, judge, own_limit, stepped_limit
 
 
 def column(name: str = "a", *, ks: float = 0.0, p: float = 1.0, psi: float = 0.0, missing: tuple[float, float] = (0.0, 0.0)) -> ColumnDrift:
@@ -47,6 +50,49 @@ def test_bonferroni_divides_by_columns_and_by_the_days_of_a_year() -> None:
 def test_the_psi_rule_alarms_from_a_quarter_up() -> None:
     assert alarm("psi", column(psi=0.25))
     assert not alarm("psi", column(psi=0.2499))
+
+
+@pytest.mark.row("M2")
+def test_the_fdr_rule_keeps_what_benjamini_and_hochberg_keep() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        p_values = np.append(random.random(15), random.random(5) ** 6)
+        kept = stats.false_discovery_control(p_values) <= 0.05
+        judged = judge("fdr", [column(str(i), p=float(p)) for i, p in enumerate(p_values)], rows=(500, 500), limits={})[1]
+        assert [c.drift for c in judged] == kept.tolist()
+    assert stepped_limit([]) is None
+    assert alarm("fdr", column(p=0.0))
+
+
+@pytest.mark.row("M2")
+def test_the_effect_rule_asks_for_more_where_rows_are_few() -> None:
+    assert alarm("effect", column(ks=0.13, p=1e-9), rows=(1_000_000, 100_000))
+    assert not alarm("effect", column(ks=0.13, p=1e-9), rows=(1_000_000, 300))
+    assert alarm("effect", column(ks=0.35, p=1e-9), rows=(1_000_000, 300))
+    assert not alarm("effect", column(ks=0.099, p=0.0), rows=(10**9, 10**9))
+
+
+@pytest.mark.row("M2")
+def test_the_effect_rule_counts_the_rows_that_hold_a_value() -> None:
+    assert alarm("effect", column(ks=0.2, p=1e-9, missing=(0.0, 0.0)), rows=(100_000, 3000))
+    assert not alarm("effect", column(ks=0.2, p=1e-9, missing=(0.0, 0.98)), rows=(100_000, 3000))
+
+
+def test_chance_passes_the_distance_of_chance_no_more_often_than_said() -> None:
+    random, chance = np.random.default_rng(1), 0.02
+    n, m, times = 900, 400, 400
+    ks = sum(
+        stats.ks_2samp(random.normal(size=n), random.normal(size=m), method="asymp").statistic > chance_distance("number", (n, m), chance)
+        for _ in range(times)
+    )
+    js = sum(
+        jensen_shannon(np.bincount(random.integers(0, 20, n), minlength=20), np.bincount(random.integers(0, 20, m), minlength=20))
+        > chance_distance("choice", (n, m), chance)
+        for _ in range(times)
+    )
+    # 29 or more of 400 at a chance of 0.02 come once in ten million runs; the seed is fixed all the same.
+    assert max(ks, js) < 29
+    assert chance_distance("flag", (n, m), chance) < chance_distance("choice", (n, m), chance)
 
 
 @pytest.mark.row("M2")
@@ -110,7 +156,7 @@ def test_every_rule_states_its_false_alarms(rule: str) -> None:
 
 
 def test_an_unknown_rule_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="no drift rule 'gaurded'; the rules are guarded, bonferroni, textbook, share, psi"):
+    with pytest.raises(ValueError, match="no drift rule 'gaurded'; the rules are guarded, bonferroni, textbook, share, fdr, effect, psi"):
         alarm("gaurded", column())
     with pytest.raises(ValueError, match="no drift rule"):
         false_alarm_rate("ks")
