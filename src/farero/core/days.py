@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,16 +22,21 @@ MOST_WINDOWS = 1500
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Days:
-    """Windows of a reference, oldest first: their numbers, and their cells and constants (see `WindowScores`), flat."""
+    """Windows of a reference, oldest first: their numbers, and their cells, constants and duplicates (see `WindowScores`), flat."""
 
     edges_hash: str
     numbers: Counts
     cells: NDArray[np.int32]
     constant: NDArray[np.int32]
+    duplicates: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def table(self) -> NDArray[np.int64]:
         """(windows, width + 1) cells."""
         return self.cells.reshape(len(self.numbers), -1).astype(np.int64)
+
+    def rows(self) -> Counts:
+        """(windows,) rows: the first cell of the first column."""
+        return self.table()[:, 0] if len(self.numbers) else np.zeros(0, dtype=np.int64)
 
     def constants(self) -> NDArray[np.int64]:
         """(windows, columns) 1, 0 or -1."""
@@ -65,6 +70,7 @@ def gather(windows: Sequence[WindowScores]) -> Days:
         numbers=np.array([window.number for window in kept], dtype=np.int64),
         cells=np.concatenate([window.cells for window in kept]).astype(np.int32),
         constant=np.concatenate([window.constant for window in kept]).astype(np.int32),
+        duplicates=np.array([window.duplicates for window in kept], dtype=np.int64),
     )
 
 

@@ -99,6 +99,7 @@ class WindowScores:
         number: of the window on the fixed grid, counted from a Monday; for windows by count any that rises.
         cells: (width,) rows, as `Layout` reads them.
         constant: (columns,) 1 where every one of at least two values is the same, 0 where not, -1 where there are fewer than two.
+        duplicates: rows that are exact copies of another; not bet on, `core.bands` looks at them.
     """
 
     number: int
@@ -106,6 +107,7 @@ class WindowScores:
     edges_hash: str
     cells: Counts
     constant: Counts
+    duplicates: int = 0
 
     def to_bytes(self) -> bytes:
         """These scores as bytes that `from_bytes` reads."""
@@ -180,7 +182,9 @@ def read(plan: Layout, profile: Profile, number: int) -> WindowScores:
     if plan.pairs and len(profile.pair_rows) == plan.pairs:
         cells[plan.first_pair : plan.width : 2] = profile.pair_hits
         cells[plan.first_pair + 1 : plan.width : 2] = profile.pair_rows
-    return WindowScores(number=number, rows=profile.rows, edges_hash=plan.edges_hash, cells=cells, constant=constant)
+    return WindowScores(
+        number=number, rows=profile.rows, edges_hash=plan.edges_hash, cells=cells, constant=constant, duplicates=profile.duplicates
+    )
 
 
 def atoms(plan: Layout, cells: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,0 +1,115 @@
+"""intake: whether rows come as they used to. Their number is judged with each window; that none come, at every turn of the loop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+
+from farero.core import arrivals
+from farero.core.arrivals import Usual
+from farero.core.days import Days
+from farero.core.finding import Finding
+from farero.core.observation import Observation
+from farero.core.window import Window, window_at
+from farero.serving import stored
+from farero.store import observations, refusals
+from farero.store.database import Store
+
+KNOWN_DAYS = timedelta(days=56)
+"""How far back refusals are looked up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """No rows where there should be some: the newest window without any, the version that answered last, and the finding."""
+
+    window: Window
+    version: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """Watches how rows of one model arrive. `grace`: how long after a window's end its last rows may still come."""
+
+    model: str
+    window_size: timedelta
+    grace: timedelta
+    store: Store
+
+    def check(self, window: Window, rows: int, days: Days | None) -> list[Finding]:
+        """What the number of a window's rows, and of refused ones, is worth.
+
+        Args:
+            window: that has just closed.
+            rows: that it holds.
+            days: the windows of the reference, as far as they are known.
+        """
+        before = [seen for seen in self._known() if seen.window.end <= window.start]
+        known = self._usual(before, days)
+        found = arrivals.volume(known, self._number(window.start), rows) if known is not None else None
+        return [*([found] if found is not None else ()), *self._refused(window, rows, before)]
+
+    def silence(self, at: datetime, days: Days | None) -> Silence | None:
+        """Whether rows should have come and did not; for each turn of the loop, once all windows that hold rows went through it.
+
+        Args:
+            at: now.
+            days: the windows of the reference of the version in production, as far as they are known.
+        """
+        before = self._known()
+        if not before:
+            return None
+        newest = before[-1]
+        closed = self._number(at - self.grace) - 1
+        known = self._usual(before, days)
+        found = arrivals.silence(known, self._number(newest.window.start), closed) if known is not None else None
+        if found is None:
+            return None
+        return Silence(window=stored.window_of(closed, self.window_size), version=newest.version, finding=found)
+
+    def _known(self) -> list[Observation]:
+        with self.store.read() as conn:
+            return observations.latest(conn, self.model, last=arrivals.KNOWN_WINDOWS)
+
+    def _usual(self, before: Sequence[Observation], days: Days | None) -> Usual | None:
+        reference = [] if days is None else list(zip(days.numbers.tolist(), days.rows().tolist(), strict=True))
+        present = [(self._number(seen.window.start), seen.rows) for seen in before]
+        return arrivals.usual(reference, present, self.window_size.total_seconds())
+
+    def _refused(self, window: Window, rows: int, before: Sequence[Observation]) -> list[Finding]:
+        """Refusals are counted by day, so a window is asked for those of the days that end with it."""
+        first, end = _day(window.start), _day(window.end)
+        if window.end - window.start < timedelta(days=1):
+            first = end - timedelta(days=1)
+        if end <= first or datetime(end.year, end.month, end.day, tzinfo=UTC) != window.end:
+            return []
+        answered: Counter[date] = Counter({self._span(first): rows})
+        for seen in before:
+            answered[self._span(_day(seen.window.start))] += seen.rows
+        with self.store.read() as conn:
+            entries = refusals.between(conn, self.model, first - KNOWN_DAYS, end)
+        by_span: dict[date, Counter[str]] = {}
+        for entry in entries:
+            by_span.setdefault(self._span(entry.day), Counter())[entry.path] += entry.count
+        nothing: Counter[str] = Counter()
+        own, oldest = self._span(first), first - KNOWN_DAYS
+        past = [(by_span.get(span, nothing), held) for span, held in sorted(answered.items()) if oldest <= span < own]
+        return arrivals.refused(by_span.get(own, nothing), answered[own], past)
+
+    def _span(self, day: date) -> date:
+        """The first day of the window that holds this day; the day itself where windows are shorter."""
+        if self.window_size <= timedelta(days=1):
+            return day
+        return _day(window_at(datetime(day.year, day.month, day.day, tzinfo=UTC), self.window_size).start)
+
+    def _number(self, time: datetime) -> int:
+        return int(stored.window_numbers(np.array([stored.moment(time)]), self.window_size)[0])
+
+
+def _day(time: datetime) -> date:
+    return time.astimezone(UTC).date()
