@@ -1,7 +1,7 @@
 """False alarms per model-year of the day-profile detector where nothing drifts, and how soon it sees what does.
 
     python benchmarks/monitoring.py [--years 30] [--rows 200,1000,10000] [--regimes A,B,C,D,E] [--preset sensitive]
-        [--reference-days 60] [--runs 41] [--seed 1] [--json FILE]
+        [--reference-days 60] [--runs 41] [--seed 1] [--no-replay] [--json FILE]
 
 20 features (15 numbers, 3 choices, 2 flags), daily windows, a reference of 60 days, a fresh world and a fresh reference every year.
 A independent rows. B every feature has a harmless weekday pattern (0.04 of its deviation) and noise of its own a day (0.02): about what
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import NormalDist
@@ -25,12 +26,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from farero.core import detector, scores
+from farero.core import detector, scores, tuning
 from farero.core.days import gather
 from farero.core.drift import compare, verdict
 from farero.core.profile import ColumnProfile, Profile
 from farero.core.reference import FLAG_LEVELS, ColumnKind, ColumnReference, Reference, freeze_levels, freeze_values
 from farero.core.scores import WindowScores
+from farero.core.stacked import stack
 
 NUMBERS, CHOICES, FLAGS = 15, 3, 2
 FEATURES = NUMBERS + CHOICES + FLAGS
@@ -187,6 +189,30 @@ def delay(
     return next((day for day in range(1, 61) if watched.take(watched.world.draw(**change))), None)
 
 
+def replay_speed(seed: int) -> dict[str, float]:
+    """CPU seconds, fastest of three: a year of stored profiles put on top of each other, and all ways to watch judged on them."""
+    world = World("B", 1000, (seed, 365))
+    plan = scores.layout(world.reference)
+    days = gather([scores.read(plan, world.draw(), number) for number in range(REFERENCE_DAYS)])
+    kept = [world.draw().to_bytes() for _ in range(YEAR)]
+    read, judged, refitted = [], [], []
+    for _ in range(3):
+        begun = time.process_time()
+        numbers = range(REFERENCE_DAYS, REFERENCE_DAYS + YEAR)
+        year = stack(world.reference, [Profile.from_bytes(body) for body in kept], numbers)
+        read.append(time.process_time() - begun)
+        for fresh, years, seconds in ((True, 30, judged), (False, 8, refitted)):
+            begun = time.process_time()
+            tuning.compare(
+                tuning.Records(reference=world.reference, days=days, normal=year, recorded=year, size_s=86_400, fresh=fresh), years=years
+            )
+            seconds.append(time.process_time() - begun)
+    return {
+        "read 365 profiles from bytes": min(read), "judge 20 ways on them, 30 simulated years": min(judged),
+        "the same with a baseline of its own for each of 8 years": min(refitted),
+    }  # fmt: skip
+
+
 DELAYS: tuple[tuple[str, str, int, dict[str, Any]], ...] = (
     *((f"0.25 deviations in 1 of 20, {regime} {rows}", regime, rows, {"shift": 0.25}) for regime in REGIMES for rows in (200, 1000)),
     *((f"correlation 0 -> 0.5, {regime} {rows}", regime, rows, {"correlation": 0.5}) for regime in REGIMES for rows in (200, 1000)),
@@ -205,6 +231,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=41, help="of each delay; 0 leaves delays out")
     parser.add_argument("--rule-days", type=int, default=730, help="simulated for the rules beside it; 0 leaves them out")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--replay", action=argparse.BooleanOptionalAction, default=True, help="time a replay of monitors")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     given = parser.parse_args()
     sizes = [int(text) for text in given.rows.split(",")]
@@ -245,6 +272,11 @@ def main() -> None:
         figures["delays"][name] = {"median": middle, "nine_in_ten": late, "unseen": days.count(999)}
         shown = " | ".join("> 60" if day == 999 else str(day) for day in (middle, late))
         print(f"| {name} | {shown} | {days.count(999)} |", flush=True)
+    if given.replay:
+        figures["replay"] = replay_speed(given.seed)
+        print("\none year of daily profiles under 20 ways to watch, changes included\n\n| step | CPU s |\n|---|---|")
+        for name, seconds in figures["replay"].items():
+            print(f"| {name} | {seconds:.2f} |", flush=True)
     if given.json:
         given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

@@ -14,6 +14,7 @@ from farero.app.handling import Handling
 from farero.app.measuring import Measuring
 from farero.app.performing import Performing
 from farero.app.profiling import Profiling
+from farero.app.tuning import Tuning
 from farero.core.health import Health
 from farero.core.label import LabelReceipt, LabelRow
 from farero.core.policy import PolicyRule
@@ -60,7 +61,7 @@ class FilePredicted:
     faults: tuple[Fault, ...]
 
 
-class App(Explaining, Handling, Performing, Profiling):
+class App(Explaining, Handling, Performing, Profiling, Tuning):
     """One installation: its models, their state, and everything that can be done with them."""
 
     def __init__(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from farero.cli import output, session
+from farero.cli import output, session, tuning
 from farero.errors import BadInput
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ ALL_POLICIES = ("farero", "never", "always", "textbook")
 
 
 def replay(
-    data: Annotated[Path, typer.Argument(help="CSV or Parquet with a time column, the features and the label.")],
-    time: Annotated[str, typer.Option(help="The column that says when each row happened.")],
+    data: Annotated[Path | None, typer.Argument(help="CSV or Parquet with a time column, the features and the label.")] = None,
+    time: Annotated[str | None, typer.Option(help="The column that says when each row happened.")] = None,
     label: Annotated[str | None, typer.Option(help="The label's column; default: the project's label.")] = None,
     label_time: Annotated[str | None, typer.Option(help="A column that says when each label became known.")] = None,
     window: Annotated[str | None, typer.Option(help="1d, 12h, 1w …; default: the project's.")] = None,
@@ -32,11 +32,22 @@ def replay(
     policy: Annotated[list[str] | None, typer.Option(help="farero, never, always, textbook or a TOML file; may be repeated.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained report here.")] = None,
     jobs: Annotated[int, typer.Option(help="Policies replayed at once, each in a process of its own.")] = 2,
+    monitors_only: Annotated[
+        bool, typer.Option("--monitors-only", help="Put ways to watch side by side on profiles alone; no DATA = the stored windows.")
+    ] = False,
     project: session.ProjectOption = session.HERE,
     model: output.ModelOption = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """Live recorded history through the loop, to see what a policy would have done before trusting it."""
+    if monitors_only:
+        tuning.replay_monitors(
+            data, time=time, label=label, window=window, train_until=train_until, project=project, model=model, as_json=as_json
+        )
+        return
+    with session.errors(as_json=as_json):
+        if data is None or time is None:
+            raise BadInput("A replay needs DATA and --time.", hint="Only --monitors-only does without, on the stored windows.")
     with session.opened_for_replay(project, data, time=time, label=label, as_json=as_json) as (app, inferred):
         from farero.core.window import parse_duration
 
