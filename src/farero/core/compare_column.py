@@ -10,8 +10,8 @@ import numpy as np
 
 from farero.core import quality
 from farero.core.bars import Bars, picture
-from farero.core.distance import dot
-from farero.core.drift import figures, with_distances
+from farero.core.distance import dot, jensen_shannon, psi, psi_reading
+from farero.core.drift import figures
 from farero.core.finding import Finding, Severity
 from farero.core.kolmogorov import two_sample_p
 from farero.core.long_column import Batches, count_both, look_through
@@ -19,7 +19,7 @@ from farero.core.observation import ColumnDrift
 from farero.core.ordered_column import OrderedColumn, as_kind, freeze, looks_like_names
 from farero.core.pairs import Halves
 from farero.core.profile import ColumnProfile, Profile, most_frequent
-from farero.core.reference import ColumnKind, ColumnReference, Reference, count_ordered
+from farero.core.reference import ColumnKind, ColumnReference, Reference, count_ordered, grouped
 from farero.core.sorted_samples import ks_distance, wasserstein
 from farero.core.source import Source
 
@@ -127,15 +127,29 @@ def _figures(
         return counted.reference, counted.current, _with_p(drift, sides), counted.within
     ref = freeze(name, before)
     now = _values(ref, after)
-    drift = figures(ref, now, rows)
-    if before.values and after.values:
-        a, b = before.ordered, after.ordered
-        drift = _with_p(with_distances(drift, ks_distance(a, b), wasserstein(a, b), (len(a), len(b))), sides)
-    return ref, now, drift, None
+    if not before.values or not after.values:
+        return ref, now, figures(ref, now, rows), None
+    return ref, now, _exact(ref, now, sides), None
 
 
 def _with_p(drift: ColumnDrift, sides: tuple[OrderedColumn, OrderedColumn]) -> ColumnDrift:
     return replace(drift, p_value=two_sample_p(drift.ks or 0.0, sides[0].values, sides[1].values))
+
+
+def _exact(ref: ColumnReference, now: ColumnProfile, sides: tuple[OrderedColumn, OrderedColumn]) -> ColumnDrift:
+    """The figures of sorted values: KS, its p and Wasserstein from the samples, PSI and Jensen-Shannon over the reference's tenths."""
+    before, after = sides
+    n, m = len(before.ordered), len(after.ordered)
+    small = (grouped(ref.counts, ref.groups), grouped(now.counts, ref.groups))
+    index, far, moved = psi(*small), ks_distance(before.ordered, after.ordered), wasserstein(before.ordered, after.ordered)
+    shift = now.total / m
+    return ColumnDrift(
+        name=ref.name, kind=ref.kind, drift=False, ks=far, p_value=two_sample_p(far, n, m), psi=index, psi_reading=psi_reading(index),
+        jensen_shannon=jensen_shannon(*small), wasserstein=moved,
+        wasserstein_normalised=moved / ref.std if ref.std else (0.0 if moved == 0 else None),
+        mean=(ref.mean, (ref.mean or 0.0) + shift), std=(ref.std, max(now.squares / m - shift * shift, 0.0) ** 0.5),
+        missing=(before.missing / before.rows, after.missing / after.rows),
+    )  # fmt: skip
 
 
 def _values(ref: ColumnReference, column: OrderedColumn) -> ColumnProfile:

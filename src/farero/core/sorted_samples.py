@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -13,14 +14,15 @@ from farero.core.distance import Floats, dot
 Ranks: TypeAlias = NDArray[np.int64]
 
 _PIECE = 1 << 14
-_LEAST_STEP = 64
+_PARTS = (512, 16, 8, 8)
+_FEW = 4096
 
 
 def ks_distance(reference: NDArray[Any], current: NDArray[Any]) -> float:
     """Kolmogorov-Smirnov distance between two samples, exact.
 
     Both cumulative curves are taken at some hundreds of values first. Between two of them neither curve can move further than the
-    rows there, which bounds the distance; only the few stretches that could hold the largest one are merged.
+    rows there, which bounds the distance; the few stretches that could hold the largest one are split again, and merged in the end.
 
     Args:
         reference: (n,) finite values in ascending order, n > 0.
@@ -38,22 +40,15 @@ def ks_distance(reference: NDArray[Any], current: NDArray[Any]) -> float:
     0.5
     """
     n, m = _sizes(reference, current)
-    longer = reference if n >= m else current
-    step = max(_LEAST_STEP, int(4 * len(longer) ** 0.5))
-    cuts = np.unique(np.append(longer[step - 1 :: step], max(reference[-1], current[-1])))
-    at_a, at_b = (np.concatenate([[0], np.searchsorted(side, cuts, side="right")]) for side in (reference, current))
-    below_a, below_b = (np.searchsorted(side, cuts, side="left") for side in (reference, current))
-    best = float(np.abs(at_a / n - at_b / m).max())
-    # Just below a cut: where one of the two has no value in between, the curves are furthest apart at one of the ends.
-    best = max(best, float(np.abs(below_a / n - below_b / m).max()))
-    start_a, start_b = at_a[:-1], at_b[:-1]
-    above = below_a / n - start_b / m
-    under = below_b / m - start_a / n
-    inside = (below_a > start_a) & (below_b > start_b)
-    open_ = np.flatnonzero(inside & (np.maximum(above, under) > best))
-    if not len(open_):
-        return best
-    return max(best, _farthest(reference, current, (start_a[open_], below_a[open_]), (start_b[open_], below_b[open_])))
+    best = 0.0
+    stretches = _Stretches(np.array([0]), np.array([n]), np.array([0]), np.array([m]))
+    for parts in _PARTS:
+        if stretches.rows <= _FEW:
+            break
+        reached, stretches = _split(reference, current, stretches, parts)
+        best = max(best, reached)
+        stretches = stretches.that_may_pass(best, n, m)
+    return max(best, _farthest(reference, current, stretches)) if stretches.rows else best
 
 
 def wasserstein(reference: NDArray[Any], current: NDArray[Any]) -> float:
@@ -125,17 +120,76 @@ def _sizes(reference: NDArray[Any], current: NDArray[Any]) -> tuple[int, int]:
     return len(reference), len(current)
 
 
-def _farthest(a: NDArray[Any], b: NDArray[Any], of_a: tuple[Ranks, Ranks], of_b: tuple[Ranks, Ranks]) -> float:
-    """Largest distance of the two curves within stretches: places from .. to in a and in b, both in order."""
-    taken_a, taken_b = _taken(a, *of_a), _taken(b, *of_b)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stretches:
+    """Values strictly between two cuts: places [start, end) in both samples, in order."""
+
+    start_a: Ranks
+    end_a: Ranks
+    start_b: Ranks
+    end_b: Ranks
+
+    @property
+    def rows(self) -> int:
+        return int((self.end_a - self.start_a).sum() + (self.end_b - self.start_b).sum())
+
+    def that_may_pass(self, best: float, n: int, m: int) -> _Stretches:
+        """Those in which the curves could be further apart; where one of the two has no value, they are furthest at an end."""
+        bound = np.maximum(self.end_a / n - self.start_b / m, self.end_b / m - self.start_a / n)
+        kept = (self.end_a > self.start_a) & (self.end_b > self.start_b) & (bound > best)
+        return _Stretches(self.start_a[kept], self.end_a[kept], self.start_b[kept], self.end_b[kept])
+
+
+def _split(a: NDArray[Any], b: NDArray[Any], whole: _Stretches, parts: int) -> tuple[float, _Stretches]:
+    """The largest distance at cuts through each stretch, at the values of the longer sample, and the stretches between them."""
+    a_is_longer = len(a) >= len(b)
+    start, end = (whole.start_a, whole.end_a) if a_is_longer else (whole.start_b, whole.end_b)
+    places = start[:, None] + (end - start)[:, None] * np.arange(1, parts) // parts
+    longer, shorter = (a, b) if a_is_longer else (b, a)
+    cuts = longer[places]
+    of_longer = _ranks_of_places(longer, places, cuts)
+    of_shorter = _ranks(shorter, cuts)
+    (below_a, at_a), (below_b, at_b) = (of_longer, of_shorter) if a_is_longer else (of_shorter, of_longer)
+    reached = max(float(np.abs(x / len(a) - y / len(b)).max()) for x, y in ((at_a, at_b), (below_a, below_b)))
+    sides = (
+        np.column_stack([whole.start_a, at_a]), np.column_stack([below_a, whole.end_a]),
+        np.column_stack([whole.start_b, at_b]), np.column_stack([below_b, whole.end_b]),
+    )  # fmt: skip
+    return reached, _Stretches(*(side.ravel() for side in sides))
+
+
+def _ranks(values: NDArray[Any], cuts: NDArray[Any]) -> tuple[Ranks, Ranks]:
+    """How many values lie below each cut, and how many up to it. Only cuts that occur are looked for twice."""
+    below = values.searchsorted(cuts, side="left")
+    upto = below.copy()
+    tied = values[np.minimum(below, len(values) - 1)] == cuts
+    if tied.any():
+        upto[tied] = values.searchsorted(cuts[tied], side="right")
+    return below, upto
+
+
+def _ranks_of_places(values: NDArray[Any], places: Ranks, cuts: NDArray[Any]) -> tuple[Ranks, Ranks]:
+    """The same for cuts that are the values at known places: only those with equal neighbours are looked for."""
+    below, upto = places.copy(), places + 1
+    tied = values[np.minimum(upto, len(values) - 1)] == cuts
+    tied |= values[np.maximum(places - 1, 0)] == cuts
+    if tied.any():
+        below[tied] = values.searchsorted(cuts[tied], side="left")
+        upto[tied] = values.searchsorted(cuts[tied], side="right")
+    return below, upto
+
+
+def _farthest(a: NDArray[Any], b: NDArray[Any], stretches: _Stretches) -> float:
+    """Largest distance of the two curves within stretches, by merging them."""
+    taken_a, taken_b = _taken(a, stretches.start_a, stretches.end_a), _taken(b, stretches.start_b, stretches.end_b)
     together = np.concatenate([taken_a, taken_b])
     order = np.argsort(together, kind="stable")  # two runs in order: one merge
-    sizes_a, sizes_b = of_a[1] - of_a[0], of_b[1] - of_b[0]
+    sizes_a, sizes_b = stretches.end_a - stretches.start_a, stretches.end_b - stretches.start_b
     stretch = np.repeat(np.arange(len(sizes_a)), sizes_a + sizes_b)
     passed = np.cumsum(order < len(taken_a))
     # What was passed within the stretches, and before each of them outside.
-    rank_a = passed + (of_a[0] - (np.cumsum(sizes_a) - sizes_a))[stretch]
-    rank_b = np.arange(1, len(order) + 1) - passed + (of_b[0] - (np.cumsum(sizes_b) - sizes_b))[stretch]
+    rank_a = passed + (stretches.start_a - (np.cumsum(sizes_a) - sizes_a))[stretch]
+    rank_b = np.arange(1, len(order) + 1) - passed + (stretches.start_b - (np.cumsum(sizes_b) - sizes_b))[stretch]
     ordered = together[order]
     last = np.append(ordered[1:] != ordered[:-1], True)  # of equal values only the last has passed them all
     return float(np.abs(rank_a[last] / len(a) - rank_b[last] / len(b)).max())

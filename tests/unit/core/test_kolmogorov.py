@@ -37,12 +37,12 @@ def test_larger_samples_have_it_where_it_is_cheap(n: int, m: int, shift: float) 
 @pytest.mark.parametrize(("n", "m"), [(1000, 2000), (20_000, 20_000), (1_000_000, 100_000), (1_000_000, 1_000_000), (500, 5_000_000)])
 def test_large_samples_have_scipys_p_from_the_middle_to_the_far_tail(n: int, m: int) -> None:
     size = round(n * m / (n + m))
-    for p in (0.999, 0.9, 0.5, 0.1, 0.03, 0.02, 1e-3, 1e-6, 1e-12):
-        at = float(stats.kstwo.isf(p, size))
+    for z in (0.4, 0.8, 1.2, 1.48, 1.49, 2.0, 3.0, 5.0):
+        at = z / size**0.5
         assert two_sample_p(at, n, m) == pytest.approx(float(stats.kstwo.sf(at, size)), rel=1e-6, abs=1e-9)
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 60, 140, 141, 400, 5000, 100_000, 400_000])
+@pytest.mark.parametrize("n", [1, 2, 7, 60, 140, 141, 400, 5000, 100_000])
 def test_the_law_for_one_sample_equals_scipys(n: int) -> None:
     for z in (0.3, 0.5, 0.7, 0.86, 0.9, 1.2, 1.47, 1.49, 1.9, 2.1, 4.0):
         distance = z / n**0.5
