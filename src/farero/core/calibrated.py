@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import pi, sqrt
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ class Calibration:
             raise ValueError(f"answers with scores of {len(scores)} classes do not fit a calibration of {len(self.shares)}")
         expected = np.empty((len(self.shares), 2, BINS))
         places = [bin_of(one) for one in scores]
-        counts = np.stack([_count(own, place) for own, place in zip(given, places, strict=True)])
+        counts = np.stack([_count(own, place) for own, place in zip(given, places, strict=True)]).astype(np.int64)
         if len(places) == 1:
             expected[0] = counts[0] * self.shares[0]
         else:
@@ -242,5 +242,6 @@ def _scored(outputs: Outputs) -> tuple[Floats, NDArray[np.bool_]]:
     return score.reshape(1, -1), (value[: len(score)] == 1.0).reshape(1, -1)
 
 
-def _count(given: NDArray[np.bool_], places: Counts, weights: Floats | None = None) -> NDArray[np.generic]:
+def _count(given: NDArray[np.bool_], places: Counts, weights: Floats | None = None) -> NDArray[Any]:
+    """(2, BINS) rows, or the sums of their weights."""
     return np.bincount(places + BINS * given, weights=weights, minlength=2 * BINS).reshape(2, BINS)
