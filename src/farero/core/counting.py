@@ -15,7 +15,7 @@ LEAST_ROWS: Final = 16_384
 
 _SLOTS: Final = 4096
 _TRIMS: Final = (0, 1, 2, 4, 8, 16, 32)
-_SUMMED: Final = 512
+_CHUNK: Final = 512
 _LARGEST: Final = float(np.finfo(np.float64).max)
 _SIGN: Final = np.uint64(1 << 63)
 _ZERO: Final = np.uint64(0)
@@ -110,7 +110,7 @@ class Bins:
         plain = np.require(values, np.float64, ["C", "A"])
         found = np.zeros(8)
         kernel()(
-            plain, plain.view(np.uint64), table.edges, table.first, table.levels, table.by_bits, table.origin, table.scale,
+            plain, table.edges, table.first, table.levels, table.by_bits, table.origin, table.scale,
             table.first_key, table.last_key, table.shift, self.mean, self.low, self.high, counts, places, found,
         )  # fmt: skip
         answer: list[float] = found.tolist()
@@ -154,13 +154,13 @@ class _Table:
 
     Attributes:
         edges: with infinities behind, so that a search may run over the end; no -0.0, whose bits lie below those of 0.0.
-        first: (slots,) int32 edges of lower slots.
+        first: (slots,) edges of lower slots.
         levels: how often a search halves: 2**levels - 1 edges or fewer share a slot.
         by_bits: slots are the leading bits of the float64 (steps that grow with the value), else equal steps of `1 / scale`.
     """
 
     edges: Floats
-    first: NDArray[np.int32]
+    first: NDArray[np.uint32]
     levels: int
     by_bits: bool
     origin: float = 0.0
@@ -174,7 +174,7 @@ def _table_of(edges: Floats) -> _Table:
     """The table with the fewest edges in its fullest slot. Some lie outside of what is divided evenly: a few far ones spoil no table."""
     plain = edges + 0.0
     if not len(plain):
-        return _Table(edges=np.full(1, np.inf), first=np.zeros(1, dtype=np.int32), levels=0, by_bits=True)
+        return _Table(edges=np.full(1, np.inf), first=np.zeros(1, dtype=np.uint32), levels=0, by_bits=True)
     best, fewest = None, len(plain) + 1
     keys = _keys(plain)
     for trim in (trim for trim in _TRIMS if 2 * trim < len(plain)):
@@ -187,7 +187,7 @@ def _table_of(edges: Floats) -> _Table:
     levels = fewest.bit_length()
     last = _SLOTS if not made.by_bits else int((made.last_key - made.first_key) >> made.shift) + 1
     return _Table(
-        edges=np.concatenate([plain, np.full(1 << levels, np.inf)]), first=np.searchsorted(slots, np.arange(last)).astype(np.int32),
+        edges=np.concatenate([plain, np.full(1 << levels, np.inf)]), first=np.searchsorted(slots, np.arange(last)).astype(np.uint32),
         levels=levels, by_bits=made.by_bits, origin=made.origin, scale=made.scale,
         first_key=made.first_key, last_key=made.last_key, shift=made.shift,
     )  # fmt: skip
@@ -198,7 +198,7 @@ def _even(edges: Floats, trim: int) -> tuple[_Table, NDArray[np.int64]]:
     origin, end = float(edges[trim]), float(edges[-1 - trim])
     with np.errstate(all="ignore"):
         scale = float(np.float64(_SLOTS) / (np.float64(end) - np.float64(origin)))
-        made = _Table(edges=edges, first=np.zeros(0, dtype=np.int32), levels=0, by_bits=False, origin=origin, scale=scale)
+        made = _Table(edges=edges, first=np.zeros(0, dtype=np.uint32), levels=0, by_bits=False, origin=origin, scale=scale)
         if not 0 < scale < np.inf:
             return made, np.zeros(0, dtype=np.int64)
         return made, np.clip((edges - origin) * scale, 0, _SLOTS - 1).astype(np.int64)
@@ -209,7 +209,7 @@ def _leading(edges: Floats, keys: NDArray[np.uint64], trim: int) -> tuple[_Table
     first, last = keys[trim], keys[-1 - trim]
     shift = np.uint64(max(int(last - first).bit_length() - (_SLOTS - 1).bit_length(), 0))
     made = _Table(
-        edges=edges, first=np.zeros(0, dtype=np.int32), levels=0, by_bits=True, first_key=first, last_key=last, shift=shift
+        edges=edges, first=np.zeros(0, dtype=np.uint32), levels=0, by_bits=True, first_key=first, last_key=last, shift=shift
     )  # fmt: skip
     return made, ((np.clip(keys, first, last) - first) >> shift).astype(np.int64)
 
@@ -221,65 +221,89 @@ def _keys(values: Floats) -> NDArray[np.uint64]:
 
 
 def run(
-    values: Any, bits: Any, edges: Any, first: Any, levels: int, by_bits: bool, origin: float, scale: float, first_key: Any,
+    values: Any, edges: Any, first: Any, levels: int, by_bits: bool, origin: float, scale: float, first_key: Any,
     last_key: Any, shift: Any, mean: float, low: float, high: float, counts: Any, places: Any, found: Any,
 ) -> None:  # fmt: skip
-    """The kernel; `places` is empty where nobody asks for them. Sums are of 512 values at a time, so that errors stay small."""
-    last_slot, last_bin, keep = len(first) - 1, len(counts) - 1, len(places) > 0
-    missing = infinite = 0
+    """The kernel; `places` is empty where nobody asks for them.
+
+    A chunk of 512 values at a time goes through loops that each do one thing, so that most of them work on several values at once. Four
+    sums side by side do not wait for each other. Indices without a sign need no check for a negative one.
+    """
+    last_slot, chunk = len(first) - 1, _CHUNK
+    missing, held_in_all = 0, 0
     total = squares = under = over = 0.0
     least, most = np.inf, -np.inf
-    slot: Any
-    for start in range(0, len(values), _SUMMED):
-        part = part_of_squares = 0.0
-        for i in range(start, min(start + _SUMMED, len(values))):
-            x = values[i]
-            if not abs(x) <= _LARGEST:
-                if x != x:
-                    missing += 1
-                else:
-                    infinite += 1
-                if keep:
-                    places[i] = -1
-                continue
-            if by_bits:
+    part, slots, at = np.empty(chunk), np.empty(chunk, np.uint32), np.empty(chunk, np.uint32)
+    bits = part.view(np.uint64)
+    for start in range(0, len(values), chunk):
+        size = min(chunk, len(values) - start)
+        held = 0
+        for i in range(size):
+            held += abs(values[start + i]) <= _LARGEST
+        held_in_all += held
+        if held == size:
+            for i in range(size):
+                part[i] = values[start + i]
+        else:
+            k = 0
+            for i in range(size):
+                x = values[start + i]
+                part[k] = x
+                k += abs(x) <= _LARGEST
+                missing += x != x
+        if by_bits:
+            for i in range(held):
                 key = bits[i] ^ (np.uint64(np.int64(bits[i]) >> 63) | _SIGN)
-                if key <= first_key:
-                    slot = 0
-                elif key >= last_key:
-                    slot = last_slot
-                else:
-                    slot = np.int64((key - first_key) >> shift)
-            else:
-                scaled = (x - origin) * scale
-                if not scaled > 0.0:
-                    slot = 0
-                elif scaled >= last_slot:
-                    slot = last_slot
-                else:
-                    slot = np.int64(scaled)
-            at = np.int64(first[slot])
-            step = (1 << levels) >> 1
-            while step > 0:
-                if edges[at + step - 1] < x:
-                    at += step
-                step >>= 1
-            counts[at] += 1
-            if keep:
-                places[i] = at
-            shifted = x - mean
-            part += shifted
-            part_of_squares += shifted * shifted
-            least = min(least, x)
-            most = max(most, x)
-            if (at == 0 or at == last_bin) and (x < low or x > high):
-                if x < low:
-                    under += low - x
-                else:
-                    over += x - high
-        total += part
-        squares += part_of_squares
-    found[0], found[1], found[2], found[3] = missing, infinite, total, squares
+                slots[i] = (min(max(key, first_key), last_key) - first_key) >> shift
+        else:
+            for i in range(held):
+                slots[i] = np.int32(min(max((part[i] - origin) * scale, 0.0), float(last_slot)))
+        if levels == 1:
+            for i in range(held):
+                a = np.uint64(first[slots[i]])
+                at[i] = a + np.uint64(edges[a] < part[i])
+        elif levels == 2:
+            for i in range(held):
+                a = np.uint64(first[slots[i]])
+                a += np.uint64(edges[a + np.uint64(1)] < part[i]) << np.uint64(1)
+                at[i] = a + np.uint64(edges[a] < part[i])
+        else:
+            for i in range(held):
+                a = np.uint64(first[slots[i]])
+                for level in range(levels - 1, -1, -1):
+                    step = np.uint64(1) << np.uint64(level)
+                    a += np.uint64(edges[a + step - np.uint64(1)] < part[i]) << np.uint64(level)
+                at[i] = a
+        for i in range(held):
+            counts[at[i]] += 1
+        if len(places):
+            k = 0
+            for i in range(size):
+                finite = abs(values[start + i]) <= _LARGEST
+                places[start + i] = np.int64(at[k]) if finite else -1
+                k += finite
+        smallest, largest = np.inf, -np.inf
+        for i in range(held):
+            if part[i] < smallest:
+                smallest = part[i]
+            if part[i] > largest:
+                largest = part[i]
+        if smallest < low or largest > high:
+            for i in range(held):
+                under += max(low - part[i], 0.0)
+                over += max(part[i] - high, 0.0)
+        least, most = min(least, smallest), max(most, largest)
+        sum_0 = sum_1 = sum_2 = sum_3 = square_0 = square_1 = square_2 = square_3 = 0.0
+        for i in range(held, held + (-held) % 4):
+            part[i] = mean
+        for i in range(0, held, 4):
+            x_0, x_1, x_2, x_3 = part[i] - mean, part[i + 1] - mean, part[i + 2] - mean, part[i + 3] - mean
+            sum_0, sum_1, sum_2, sum_3 = sum_0 + x_0, sum_1 + x_1, sum_2 + x_2, sum_3 + x_3
+            square_0, square_1 = square_0 + x_0 * x_0, square_1 + x_1 * x_1
+            square_2, square_3 = square_2 + x_2 * x_2, square_3 + x_3 * x_3
+        total += (sum_0 + sum_1) + (sum_2 + sum_3)
+        squares += (square_0 + square_1) + (square_2 + square_3)
+    found[0], found[1], found[2], found[3] = missing, len(values) - held_in_all - missing, total, squares
     found[4], found[5], found[6], found[7] = under, over, least, most
 
 
@@ -289,10 +313,10 @@ def kernel() -> Any:
     if _kernel is None:
         from numba import njit, types  # only here: what counts a few rows shall not wait for it
 
-        read = {kind: types.Array(kind, 1, "C", readonly=True) for kind in (types.float64, types.uint64, types.int32)}
+        read = {kind: types.Array(kind, 1, "C", readonly=True) for kind in (types.float64, types.uint32)}
         real, whole, key = types.float64, types.int64, types.uint64
         signature = types.void(
-            read[real], read[key], read[real], read[types.int32], whole, types.boolean, real, real, key, key, key, real, real, real,
+            read[real], read[real], read[types.uint32], whole, types.boolean, real, real, key, key, key, real, real, real,
             whole[::1], types.int32[::1], real[::1],
         )  # fmt: skip
         _kernel = njit(signature, nogil=True, cache=True, error_model="numpy")(run)

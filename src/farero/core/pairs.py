@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import TypeAlias
 
@@ -45,15 +46,16 @@ class PairDrift:
     drift: bool
 
 
-def halves(values: Floats, middle: float) -> Halves:
-    """Cut a column of n values at `middle`, its median; NaN has no side."""
+def halves(values: Floats, middle: float, *, whole: bool = False) -> Halves:
+    """Cut a column of n values at `middle`, its median; NaN has no side. `whole`: it is known that there is none."""
     with np.errstate(invalid="ignore"):
-        return Halves(rows=len(values), above=_packed(values > middle), valid=_packed(~np.isnan(values)))
+        valid = _all(len(values)) if whole else _packed(~np.isnan(values))
+        return Halves(rows=len(values), above=_packed(values > middle), valid=valid)
 
 
 def halves_of_flags(flags: NDArray[np.bool_], valid: NDArray[np.bool_] | None = None) -> Halves:
     """A column of n flags: true is above. `valid`: (n,) those that have a value, which a true one has; None = all."""
-    return Halves(rows=len(flags), above=_packed(flags), valid=_packed(np.ones(len(flags), dtype=np.bool_) if valid is None else valid))
+    return Halves(rows=len(flags), above=_packed(flags), valid=_all(len(flags)) if valid is None else _packed(valid))
 
 
 def compare_pairs(reference: Mapping[str, Halves], current: Mapping[str, Halves]) -> tuple[PairDrift, ...]:
@@ -154,6 +156,14 @@ def _strengths(above: Bits, valid: Bits, i: int) -> Floats:
     spread = x * (n - x) * y * (n - y)
     phi: Floats = np.divide(xy * n - x * y, np.sqrt(spread), out=np.zeros(len(n)), where=spread > 0)
     return np.abs(phi)
+
+
+@lru_cache(maxsize=4)
+def _all(rows: int) -> Bits:
+    """As many bits, all set; blocks of rows are mostly of one size."""
+    made = _packed(np.ones(rows, dtype=np.bool_))
+    made.flags.writeable = False
+    return made
 
 
 def _packed(bits: NDArray[np.bool_]) -> Bits:

@@ -180,11 +180,11 @@ def side(ref: ColumnReference, raw: NDArray[Any]) -> Halves | None:
     return None if cut is None else cut_at(cut, raw)
 
 
-def cut_at(cut: float | int, raw: NDArray[Any]) -> Halves:
-    """The two sides of a column of numbers (a float) or of codes (an integer); see `cut_of`."""
+def cut_at(cut: float | int, raw: NDArray[Any], *, whole: bool = False) -> Halves:
+    """The two sides of a column of numbers (a float) or of codes (an integer); see `cut_of`. `whole`: no value is missing."""
     if isinstance(cut, float):
-        return halves(as_floats(raw), cut)
-    return halves_of_flags(raw == cut, raw != MISSING_CODE)
+        return halves(as_floats(raw), cut, whole=whole)
+    return halves_of_flags(raw == cut, None if whole else raw != MISSING_CODE)
 
 
 def prediction_column(outputs: Outputs) -> tuple[ColumnKind, tuple[str, ...], NDArray[Any]]:

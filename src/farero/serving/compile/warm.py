@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farero.core import counting
+from farero.core import counting, duplicates
 from farero.serving.compile import json_rows, linear, trees
 
 
@@ -16,6 +16,7 @@ def warm() -> None:
     trees.kernel()
     json_rows.kernels()
     counting.kernel()
+    duplicates.kernel()
 
 
 if __name__ == "__main__":
