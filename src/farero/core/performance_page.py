@@ -29,7 +29,8 @@ th{font-weight:600;color:var(--dim);font-size:.8rem}th.text,td.text{text-align:l
 svg text{font-size:11px;fill:var(--dim)}.axis{font-weight:600}.grid{stroke:var(--rule);stroke-width:1.2;fill:none}
 .base{stroke:var(--dim);fill:none}.reach{stroke:var(--now);stroke-width:1.6;fill:none}.dot{fill:var(--now)}
 .open .dot{fill:var(--card);stroke:var(--now);stroke-width:1.6}.same .reach{stroke:var(--old)}.same .dot{fill:var(--old)}
-.beside{display:flex;gap:2rem;flex-wrap:wrap;align-items:flex-start}.beside>*{flex:1 1 300px}
+.beside{display:flex;gap:2rem;flex-wrap:wrap;align-items:flex-start}
+.beside>*{flex:1 1 480px;min-width:0}.beside>:first-child{flex:0 1 300px}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#000}body{max-width:none;padding:0;font-size:11px}svg,tr{break-inside:avoid}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
@@ -73,7 +74,7 @@ def _metrics(found: Appraisal) -> str:
 
 
 def _why(one: Measured) -> str:
-    return one.because or ("widened: rows of one day go together" if one.by_day else "")
+    return one.because or ("widened: days are drawn, not rows" if one.by_day else "")
 
 
 def _calibration(made: Calibration) -> str:

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from scipy.special import chdtri
 
 from farero.core import maturity, performance, reliability, weakness
 from farero.core.appraisal import Appraisal, AtAge, Condition, VersionFigures, WeakSegment, WeakSegments, WindowFigures
 from farero.core.finding import Finding
-from farero.core.intervals import LEAST_DAYS, LEVEL
+from farero.core.intervals import LEAST_DAYS, LEVEL, spread_by_day
 from farero.core.label import LabelSpec
 from farero.core.maturity import Cohort, LabelsIn
 from farero.core.measured import FEW, Measured, measure, pick, usable
@@ -133,13 +134,10 @@ class Appraise:
         return figures, made.ages(seen, every, self.label.arrives_within), () if finding is None else (finding,)
 
     def _weak(self, found: _Found) -> WeakSegments:
-        name = _comparable(self.label, self.metric, found)
-        outputs = found.outputs
-        losses = performance.loss(self.label.kind, name, found.rows.labels, outputs)
-        with np.errstate(invalid="ignore"):
-            kept = np.flatnonzero(np.isfinite(losses))
+        name = found.comparable
+        losses, kept = found.losses(name)
         rows = found.rows.where(kept)
-        looked = weakness.search(cuts(self.schema, rows.columns), losses[kept], days=found.days[kept], seed=self.seed)
+        looked = weakness.search(cuts(self.schema, rows.columns), losses, days=found.days[kept], seed=self.seed)
 
         def figure(own: NDArray[np.intp]) -> Measured:
             return found.one(kept[own])
@@ -173,6 +171,21 @@ class _Found:
     @property
     def days(self) -> NDArray[np.int64]:
         return stored.window_numbers(self.rows.times, _DAY)
+
+    @property
+    def comparable(self) -> str:
+        """The metric whose loss of a row can be had: the project's, or a plainer one."""
+        if self.metric in ("roc_auc", "log_loss", "brier") and self.kind.kind == "classes" and self.outputs.probabilities is None:
+            return "accuracy"
+        if self.metric == "mape" and bool(np.any(self.rows.labels == 0)):
+            return "mae"
+        return "log_loss" if self.metric == "roc_auc" else self.metric
+
+    def losses(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """The losses of the rows that have one, and which rows these are."""
+        every = performance.loss(self.kind.kind, name, self.rows.labels, self.outputs)
+        kept = np.flatnonzero(np.isfinite(every))
+        return every[kept], kept
 
     def measured(self) -> tuple[Measured, ...]:
         return measure(self.kind.kind, self.rows.labels, self.outputs, days=self.days)
@@ -257,15 +270,6 @@ def _version_order(name: str) -> tuple[int, ...]:
     return tuple(int(part) for part in name.split(".") if part.isdigit())
 
 
-def _comparable(label: LabelSpec, metric: str, found: _Found) -> str:
-    """The metric whose loss of a row can be had: the project's, or a plainer one."""
-    if metric in ("roc_auc", "log_loss", "brier") and label.kind == "classes" and found.outputs.probabilities is None:
-        return "accuracy"
-    if metric == "mape" and bool(np.any(found.rows.labels == 0)):
-        return "mae"
-    return "log_loss" if metric == "roc_auc" else metric
-
-
 def _caveats(found: _Found, windows: Sequence[WindowFigures], *, divided: bool) -> tuple[str, ...]:
     told: list[str] = []
     count, unsure = usable(found.kind.kind, found.rows.labels, found.outputs)
@@ -289,11 +293,24 @@ def _caveats(found: _Found, windows: Sequence[WindowFigures], *, divided: bool) 
             f"The labelled rows span {counted(different, 'day')}: intervals take rows to be independent, and are too narrow where rows of "
             "one day go together."
         )
+    if _days_differ(found) and any((window.end - window.start) < LEAST_DAYS * _DAY for window in windows):
+        told.append(
+            "Days differ by more than chance. Intervals of windows of fewer than ten days take rows to be independent, and tell of that "
+            "window alone: judge a change by how windows scatter."
+        )
     if divided:
         told.append(
             "Each interval of a segment holds the truth in 95 % of cases by itself; among twenty segments, one misses it on average."
         )
     return tuple(told)
+
+
+def _days_differ(found: _Found) -> bool:
+    """Whether mean losses differ among days by more than chance gives once in a thousand cases (chi-squared)."""
+    losses, kept = found.losses(found.comparable)
+    spread = spread_by_day(losses - losses.mean(), found.days[kept]) if len(kept) else None
+    alone = float(losses.var()) / len(losses) if len(kept) else 0.0
+    return spread is not None and spread[0] ** 2 > alone * float(chdtri(spread[1], 0.001)) / spread[1]
 
 
 def _us(time: datetime) -> int:

@@ -124,7 +124,7 @@ def test_the_page_holds_every_part_of_the_report_and_loads_nothing() -> None:
         "churn: how good the answers were",
         "0.8123",
         "0.79 to 0.83",
-        "widened: rows of one day go together",
+        "widened: days are drawn, not rows",
         "Expected calibration error",
         "By plan",
         "&lt;script&gt;",

@@ -319,3 +319,40 @@ def test_hours_over_months_are_put_together_into_days() -> None:
     found = step.report(at=T0 + 60 * DAY, start=T0)
     assert len(found.windows) == 30
     assert {window.end - window.start for window in found.windows} == {DAY}
+
+
+def test_days_that_differ_are_told_of() -> None:
+    bench = Bench(kind="number")
+    for number in range(20):
+        bench.day(number, weak=(lambda age, plan: age > 0) if number % 3 == 0 else None)
+    (caveat,) = bench.report(T0 + 60 * DAY).caveats
+    assert caveat.startswith("Days differ by more than chance.")
+
+
+@pytest.mark.parametrize(("metric", "loss"), [("roc_auc", "log_loss"), ("f1", "f1"), ("brier", "brier")])
+def test_segments_are_compared_by_the_metric_s_own_loss_where_a_row_has_one(metric: str, loss: str) -> None:
+    bench = filled("binary", 12)
+    bench.metric = metric
+    assert bench.report(T0 + 60 * DAY).weak.loss == loss
+
+
+def test_segments_are_compared_by_a_plainer_loss_where_the_metric_has_none() -> None:
+    of_classes, of_zeros = filled("classes", 12), Bench(kind="number", metric="mape")
+    of_classes.metric = "log_loss"
+    assert of_classes.report(T0 + 60 * DAY).weak.loss == "accuracy"
+    of_zeros.day(0)
+    assert of_zeros.report(T0 + 60 * DAY).weak.loss == "mape"
+    at = T0 + DAY
+    of_zeros.log.append(
+        "m",
+        [
+            Record(
+                model="m", version="1.0.0", request_id="zero", endpoint="test", time=at, latency_us=1, keys=None, prediction=[1.0],
+                inputs={"age": [1.0], "plan": ["a"], "paperless": [True]}, probability=None,
+            )
+        ],
+        {},
+    )  # fmt: skip
+    with of_zeros.store.write() as conn:
+        labels.put(conn, "m", [StoredLabel(request_id="zero", row=0, value=0.0, predicted_at=at, known_at=at, received_at=at)])
+    assert of_zeros.report(T0 + 60 * DAY).weak.loss == "mae"
