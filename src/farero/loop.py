@@ -1,6 +1,6 @@
 """THE ORDER. What follows what, once a window of predictions is complete; live running and replay both come through here.
 
-predict -> record -> (label) -> profile -> monitor -> alert -> decide -> retrain -> validate -> promote -> notify
+predict -> record -> (label) -> profile -> intake -> monitor -> alert -> decide -> retrain -> validate -> promote -> notify
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from farero.core.window import Window
 from farero.errors import StaleDecision, TrainFailed
 from farero.flow.alert import Alert
 from farero.flow.decide import Decide
+from farero.flow.intake import Intake
 from farero.flow.label import Label
 from farero.flow.monitor import Monitor, Monitored
 from farero.flow.notify import Notify
@@ -51,6 +52,7 @@ class Loop:
     record: Windows
     label: Label
     profile: BuildProfile
+    intake: Intake
     monitor: Monitor
     alert: Alert
     decide: Decide
@@ -71,6 +73,9 @@ class Loop:
         for window in self.record.due(at):
             turns.append(self._window(window))
             self.record.done(window)
+        silence = self.intake.silence(at, self.predict.pool.loaded.get(self.predict.model))
+        if silence is not None:
+            self.alert.silence(silence.window, silence.version, silence.finding)
         self.notify.drain()
         return turns
 
@@ -83,7 +88,8 @@ class Loop:
 
     def _window(self, window: Window) -> Turn:
         summary = self.profile.build(window)
-        monitored = self.monitor.check(window, summary.loaded, summary.rows, summary.reference, summary.profile)
+        arrived = self.intake.check(window, summary.rows, summary.loaded)
+        monitored = self.monitor.check(window, summary.loaded, summary.rows, summary.reference, summary.profile, known=arrived)
         incidents = self.alert.update(window, summary.version, monitored.observation.findings)
         decision = self._decide(window, monitored)
         turn = Turn(window=window, observation=monitored.observation, incidents=incidents, decision=decision)

@@ -32,9 +32,11 @@ from farero.core.replayed import PolicyResult
 from farero.errors import LogUnavailable
 from farero.flow.alert import Alert
 from farero.flow.decide import Decide
+from farero.flow.intake import Intake
 from farero.flow.label import Label
 from farero.flow.monitor import Floor, Monitor
 from farero.flow.monitor.detect import Detect
+from farero.flow.monitor.sound import Sound
 from farero.flow.notify import Notify
 from farero.flow.predict import Predict
 from farero.flow.profile import BuildProfile
@@ -162,13 +164,15 @@ class _Rooms:
             record=Windows(model=model, size=size, grace=grace, store=self.store, log=self.log),
             label=Label(model=model, label=label, store=self.store, log=self.log, clock=self.clock),
             profile=BuildProfile(model=model, schema=schema, label=label, store=self.store, log=self.log, pool=self.pool),
+            intake=Intake(model=model, window_size=size, grace=grace, store=self.store),
             monitor=Monitor(
                 model=model, schema=schema, label=label, metric=project.metric, window_size=size, drift_rule=project.drift_rule,
                 detect=Detect(
                     model=model, schema=schema, label=label, metric=project.metric, window_size=size,
                     preset="quiet" if project.drift_rule == "quiet" else "sensitive", models=len(self.loaded.projects), store=self.store,
                 ),
-                max_missing=project.max_missing, floors=[Floor(metric=m, limit=limit) for m, limit in project.floors],
+                sound=Sound(window_size=size, max_missing=project.max_missing),
+                floors=[Floor(metric=m, limit=limit) for m, limit in project.floors],
                 performance_drop=rule.performance_drop, store=self.store, log=self.log,
             ),
             alert=Alert(model=model, store=self.store, channels=self.channels),

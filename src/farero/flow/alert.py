@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from farero.core import incident as incidents_core
-from farero.core.finding import SEVERITIES, Finding, Severity
+from farero.core.finding import SEVERITIES, Finding, FindingKind, Severity
 from farero.core.incident import Incident
 from farero.core.window import Window
 from farero.errors import BadInput
@@ -31,11 +31,20 @@ class Alert:
         Returns:
             The incidents that are open afterwards.
         """
+        return self._fold(window, version, findings, step="alert", only=None)
+
+    def silence(self, window: Window, version: str, finding: Finding) -> Sequence[Incident]:
+        """Fold in that rows stay away; once a window. Incidents of other kinds stay as they are: nothing was seen that speaks of them."""
+        return self._fold(window, version, [finding], step="silence", only=finding.kind)
+
+    def _fold(
+        self, window: Window, version: str, findings: Sequence[Finding], *, step: str, only: FindingKind | None
+    ) -> Sequence[Incident]:
         with self.store.write() as conn:
-            if not steps.put(conn, self.model, window, "alert", b"", window.end):
+            if not steps.put(conn, self.model, window, step, b"", window.end):
                 return incidents.open(conn, self.model)
             updated = incidents_core.update(
-                incidents.open(conn, self.model),
+                [known for known in incidents.open(conn, self.model) if only is None or known.kind == only],
                 findings,
                 model=self.model,
                 version=version,

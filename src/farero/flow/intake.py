@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -15,8 +15,9 @@ from farero.core.days import Days
 from farero.core.finding import Finding
 from farero.core.observation import Observation
 from farero.core.window import Window, window_at
-from farero.serving import stored
-from farero.store import observations, refusals
+from farero.serving import frozen, stored
+from farero.serving.pool import Loaded
+from farero.store import observations, refusals, steps
 from farero.store.database import Store
 
 KNOWN_DAYS = timedelta(days=56)
@@ -40,41 +41,54 @@ class Intake:
     window_size: timedelta
     grace: timedelta
     store: Store
+    _reference: dict[str, Days | None] = field(default_factory=dict)
+    _answered: dict[str, tuple[datetime, int]] = field(default_factory=dict)
 
-    def check(self, window: Window, rows: int, days: Days | None) -> list[Finding]:
+    def check(self, window: Window, rows: int, version: Loaded) -> list[Finding]:
         """What the number of a window's rows, and of refused ones, is worth.
 
         Args:
             window: that has just closed.
             rows: that it holds.
-            days: the windows of the reference, as far as they are known.
+            version: that answered them.
         """
         before = [seen for seen in self._known() if seen.window.end <= window.start]
-        known = self._usual(before, days)
+        known = self._usual(before, self._days(version))
         found = arrivals.volume(known, self._number(window.start), rows) if known is not None else None
         return [*([found] if found is not None else ()), *self._refused(window, rows, before)]
 
-    def silence(self, at: datetime, days: Days | None) -> Silence | None:
+    def silence(self, at: datetime, version: Loaded | None) -> Silence | None:
         """Whether rows should have come and did not; for each turn of the loop, once all windows that hold rows went through it.
 
         Args:
             at: now.
-            days: the windows of the reference of the version in production, as far as they are known.
+            version: in production, and in memory; None where there is none.
         """
-        before = self._known()
-        if not before:
-            return None
-        newest = before[-1]
+        with self.store.read() as conn:
+            end = steps.last_end(conn, self.model, "done")
         closed = self._number(at - self.grace) - 1
-        known = self._usual(before, days)
-        found = arrivals.silence(known, self._number(newest.window.start), closed) if known is not None else None
+        # The newest window that is over has been through the loop, as nearly always; or this very question was answered a moment ago.
+        if end is None or closed < self._number(end) or self._answered.get("last") == (end, closed):
+            return None
+        self._answered["last"] = (end, closed)
+        before = self._known()
+        known = self._usual(before, None if version is None else self._days(version)) if before else None
+        found = arrivals.silence(known, self._number(before[-1].window.start), closed) if known is not None else None
         if found is None:
             return None
-        return Silence(window=stored.window_of(closed, self.window_size), version=newest.version, finding=found)
+        return Silence(window=stored.window_of(closed, self.window_size), version=before[-1].version, finding=found)
 
     def _known(self) -> list[Observation]:
         with self.store.read() as conn:
             return observations.latest(conn, self.model, last=arrivals.KNOWN_WINDOWS)
+
+    def _days(self, version: Loaded) -> Days | None:
+        """The windows of a version's reference; those of the last version asked for stay in memory."""
+        name = version.version.number
+        if name not in self._reference:
+            self._reference.clear()
+            self._reference[name] = frozen.days(version.folder, self.window_size)
+        return self._reference[name]
 
     def _usual(self, before: Sequence[Observation], days: Days | None) -> Usual | None:
         reference = [] if days is None else list(zip(days.numbers.tolist(), days.rows().tolist(), strict=True))

@@ -9,7 +9,7 @@ from math import sqrt
 
 import numpy as np
 
-from farero.core import drift, performance, quality, scores
+from farero.core import drift, performance, scores
 from farero.core.detector import PRESETS
 from farero.core.finding import Finding
 from farero.core.label import LabelSpec
@@ -22,6 +22,7 @@ from farero.core.window import Window
 from farero.errors import BadInput
 from farero.flow.monitor.detect import Detect
 from farero.flow.monitor.findings import evidence_findings, judged_by_evidence, loss_findings
+from farero.flow.monitor.sound import Sound
 from farero.ports import PredictionLog
 from farero.serving import stored
 from farero.serving.pool import Loaded
@@ -84,6 +85,7 @@ class Monitor:
     Attributes:
         drift_rule: how drift of the inputs is judged; None = by nobody's rule, and it never alarms.
         detect: the detectors. Those of labels and losses always run; that of the inputs where the rule is one of its presets.
+        sound: judges the quality of the rows.
     """
 
     model: str
@@ -93,14 +95,16 @@ class Monitor:
     window_size: timedelta
     drift_rule: str | None
     detect: Detect
-    max_missing: float | None
+    sound: Sound
     floors: Sequence[Floor]
     performance_drop: float
     store: Store
     log: PredictionLog
 
-    def check(self, window: Window, version: Loaded, rows: int, reference: Reference, profile: Profile) -> Monitored:
-        """Compare, look for faults, measure what labels allow; store and return the observation."""
+    def check(
+        self, window: Window, version: Loaded, rows: int, reference: Reference, profile: Profile, *, known: Sequence[Finding] = ()
+    ) -> Monitored:
+        """Compare, look for faults, measure what labels allow; store and return the observation. `known`: found of the window before."""
         columns = drift.compare(reference, profile)
         share = _share(columns)
         inputs = self.detect.inputs(version, reference, window, profile) if self.drift_rule in PRESETS else None
@@ -116,7 +120,8 @@ class Monitor:
         findings = [
             *_drift_findings(verdict),
             *evidence_findings(inputs, "PREDICTION_DRIFT"),
-            *(quality.check(reference, profile, max_missing=self.max_missing)),
+            *known,
+            *self.sound.faults(version, reference, profile, self.detect.number(window)),
             *self._performance_findings(realized),
             *evidence_findings(self.detect.labels(version, recent, window), "LABEL_DRIFT"),
             *losses,

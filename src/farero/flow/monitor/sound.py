@@ -1,0 +1,46 @@
+"""Whether a window's rows are sound: judged by the bands of the version that answered, which are learnt with its first window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from farero.core import quality
+from farero.core.bands import Bands, learn
+from farero.core.finding import Finding
+from farero.core.profile import Profile
+from farero.core.reference import Reference
+from farero.serving import frozen
+from farero.serving.pool import Loaded
+
+KEPT = 8
+"""Versions whose bands stay in memory: those that answer now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """Judges the quality of one model's windows. `max_missing`: share of missing values that its owner accepts [0-1]; None = the usual."""
+
+    window_size: timedelta
+    max_missing: float | None
+    _learnt: dict[str, Bands | None] = field(default_factory=dict)
+
+    def faults(self, version: Loaded, reference: Reference, profile: Profile, number: int) -> list[Finding]:
+        """What is wrong with a window's rows.
+
+        Args:
+            version: that answered them, `reference` its own.
+            profile: of the window.
+            number: of the window on the fixed grid.
+        """
+        return quality.check(reference, profile, max_missing=self.max_missing, bands=self._bands(version, reference), number=number)
+
+    def _bands(self, version: Loaded, reference: Reference) -> Bands | None:
+        """None where the version's reference is not known window by window: then fixed limits judge."""
+        name = version.version.number
+        if name not in self._learnt:
+            while len(self._learnt) >= KEPT:
+                self._learnt.pop(next(iter(self._learnt)))
+            days = frozen.days(version.folder, self.window_size)
+            self._learnt[name] = None if days is None else learn(reference, days, self.window_size.total_seconds())
+        return self._learnt[name]
