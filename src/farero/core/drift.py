@@ -169,8 +169,10 @@ def _figures(plan: _Plan, current: Sequence[ColumnProfile], rows: tuple[int, int
     for row, at in enumerate(plan.levelled):
         held = current[at].counts
         levels[row, : len(held)], levels[row, len(held)] = held, current[at].new
-    values = [now.values for now in current]
-    after = np.maximum(np.concatenate([counts.sum(axis=1), levels.sum(axis=1)]), 1)
+    sums = np.concatenate([counts.sum(axis=1), levels.sum(axis=1)])
+    held_by = dict(zip([*plan.ordered, *plan.levelled], sums.astype(np.int64).tolist(), strict=True))
+    values = [held_by[at] if at in held_by else now.values for at, now in enumerate(current)]
+    after = np.maximum(sums, 1)
     ks, moved = _ks_and_wasserstein(plan, counts, after[: len(plan.ordered)])
     beyond = [(current[at].under + current[at].over) / max(values[at], 1) for at in plan.ordered]
     moved = [area + outside for area, outside in zip(moved, beyond, strict=True)]
@@ -220,16 +222,16 @@ def _ks_and_wasserstein(plan: _Plan, counts: Floats, after: Floats) -> tuple[lis
     curve = np.cumsum(counts, axis=1)
     curve /= after[:, None]
     np.subtract(plan.shares, curve, out=curve)
-    height = np.abs(curve)
-    left, right = height[:, :-2], height[:, 1:-1]
-    together = left + right
-    crossed = curve[:, :-2] * curve[:, 1:-1] < 0
-    areas = together / 2
-    if crossed.any():
-        a, b = left[crossed], right[crossed]
-        areas[crossed] = (a * a + b * b) / (2 * (a + b))
+    height, below = np.abs(curve), curve < 0
+    areas = height[:, :-2] + height[:, 1:-1]
+    areas *= 0.5
+    # Where the curves cross within a bin, two triangles are left of the trapezium.
+    crossed = np.nonzero(below[:, :-2] ^ below[:, 1:-1])
+    left, right = height[:, :-2][crossed], height[:, 1:-1][crossed]
+    areas[crossed] = (left * left + right * right) / (2 * (left + right))
     with np.errstate(over="ignore"):
-        return height.max(axis=1, initial=0.0).tolist(), np.einsum("ij,ij->i", areas, plan.widths).tolist()
+        areas *= plan.widths
+        return height.max(axis=1, initial=0.0).tolist(), areas.sum(axis=1).tolist()
 
 
 def _psi_and_jensen_shannon(plan: _Plan, cells: Floats, after: Floats) -> tuple[list[float], list[float]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import accumulate
 
 import numpy as np
 
 from farero.core.narrow import Narrow, add, narrow
 from farero.core.packed import is_packed, pack, unpack
-from farero.core.reference import Counts, Floats
+from farero.core.reference import Counts
 
 KEPT_NEW_VALUES = 20
 """How many new levels of a column are kept by name in one batch of rows; all are counted."""
@@ -92,26 +93,31 @@ class StoredProfile:
     """A profile as it is stored: the same fields of all columns side by side, so that many profiles add up in a few steps.
 
     Attributes:
-        names: of the c columns, the prediction last if there is one (`predicted`).
-        sizes: (c,) bins of each.
+        layout: the names of the c columns, the prediction last if there is one (`predicted`), and how many bins each has; packed by itself,
+            because it is the same in all profiles on one reference.
         counts: all of their bins.
         pairs: `pair_hits`, then `pair_rows`.
-        whole: (c * 3,) missing, infinite, new.
-        real: (c * 6,) total, squares, under, over, low, high; NaN for None.
+        whole: c times 3 of int64: missing, infinite, new.
+        real: c times 6 of float64: total, squares, under, over, low, high; NaN for None.
         new_values: column -> level -> rows.
     """
 
     rows: int
     edges_hash: str
-    names: tuple[str, ...]
     predicted: bool
-    sizes: Counts
+    layout: bytes
     counts: Narrow
     pairs: Narrow
-    whole: Counts
-    real: Floats
+    whole: bytes
+    real: bytes
     new_values: Mapping[str, Mapping[str, int]]
     duplicates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
 
 
 def merge(a: Profile, b: Profile) -> Profile:
@@ -143,7 +149,7 @@ def total(bodies: Sequence[bytes]) -> Profile:
         raise ValueError("a sum of profiles needs at least one")
     if all(is_packed(body, StoredProfile) for body in bodies):
         many = [unpack(body, StoredProfile) for body in bodies]
-        if len({(one.edges_hash, one.predicted, len(one.pairs.low)) for one in many}) == 1:
+        if len({(one.edges_hash, one.layout, one.predicted, one.pairs.count) for one in many}) == 1:
             return _unpack(many)
     return reduce(merge, (Profile.from_bytes(body) for body in bodies))
 
@@ -180,12 +186,12 @@ def _pack(profile: Profile) -> StoredProfile:
     columns = [*profile.columns, *([profile.prediction] if profile.prediction is not None else [])]
     real = [(c.total, c.squares, c.under, c.over, _or_nan(c.low), _or_nan(c.high)) for c in columns]
     return StoredProfile(
-        rows=profile.rows, edges_hash=profile.edges_hash, names=tuple(c.name for c in columns), predicted=profile.prediction is not None,
-        sizes=np.array([len(c.counts) for c in columns], dtype=np.int64),
+        rows=profile.rows, edges_hash=profile.edges_hash, predicted=profile.prediction is not None,
+        layout=pack(_Layout(names=tuple(c.name for c in columns), sizes=tuple(len(c.counts) for c in columns))),
         counts=narrow(np.concatenate([c.counts for c in columns]) if columns else _NO_PAIRS),
         pairs=narrow(np.concatenate([profile.pair_hits, profile.pair_rows])),
-        whole=np.array([(c.missing, c.infinite, c.new) for c in columns], dtype=np.int64).reshape(-1),
-        real=np.array(real, dtype=np.float64).reshape(-1),
+        whole=np.array([(c.missing, c.infinite, c.new) for c in columns], dtype=np.int64).tobytes(),
+        real=np.array(real, dtype=np.float64).tobytes(),
         new_values={c.name: c.new_values for c in columns if c.new_values}, duplicates=profile.duplicates,
     )  # fmt: skip
 
@@ -195,10 +201,11 @@ def _unpack(many: Sequence[StoredProfile]) -> Profile:
     one = many[0]
     counts = add([each.counts for each in many])
     pairs = add([each.pairs for each in many])
-    whole = np.sum([each.whole for each in many], axis=0).reshape(-1, 3)
-    real = np.array([each.real for each in many]).reshape(len(many), -1, 6)
+    whole = np.frombuffer(b"".join([each.whole for each in many]), dtype=np.int64).reshape(len(many), -1, 3).sum(axis=0)
+    real = np.frombuffer(b"".join([each.real for each in many])).reshape(len(many), -1, 6)
     sums, low, high = real[:, :, :4].sum(axis=0), np.fmin.reduce(real[:, :, 4]), np.fmax.reduce(real[:, :, 5])
-    ends = np.cumsum(one.sizes)
+    layout = unpack(one.layout, _Layout)
+    ends = list(accumulate(layout.sizes))
     made = [
         ColumnProfile(
             name=name, counts=counts[start:end], missing=missing, infinite=infinite, new=new,
@@ -206,7 +213,7 @@ def _unpack(many: Sequence[StoredProfile]) -> Profile:
             total=of_values[0], squares=of_values[1], under=of_values[2], over=of_values[3], low=_or_none(least), high=_or_none(most),
         )
         for name, start, end, (missing, infinite, new), of_values, least, most in zip(
-            one.names, (ends - one.sizes).tolist(), ends.tolist(), whole.tolist(), sums.tolist(), low.tolist(), high.tolist(), strict=True
+            layout.names, [0, *ends[:-1]], ends, whole.tolist(), sums.tolist(), low.tolist(), high.tolist(), strict=True
         )
     ]  # fmt: skip
     return Profile(
