@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,7 @@ def table(name: str, rows: int, columns: int) -> Path:
     return path
 
 
-def environment(name: str) -> Path:
+def environment(name: str, packages: Sequence[str] = ()) -> Path:
     """The Python of a peer's virtual environment, made on the first run."""
     home = CACHE / "venvs" / f"reports-{name}"
     python = home / "bin" / "python"
@@ -221,7 +222,8 @@ def environment(name: str) -> Path:
         uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}") or "uv"
         print(f"installing {name}", file=sys.stderr)
         subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(home)], check=True, capture_output=True)
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), *PACKAGES[name]], check=True, capture_output=True)
+        wanted = packages or PACKAGES[name]
+        subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), *wanted], check=True, capture_output=True)
         (home / "made").touch()
     return python
 
@@ -239,9 +241,9 @@ def measure(command: list[str], extra: dict[str, str]) -> dict[str, float]:
             wrong.seek(0)
             raise SystemExit(f"{command[0]} failed:\n{wrong.read().decode(errors='replace')[-3000:]}")
         said.seek(0)
-        last = said.read().decode(errors="replace").strip().rsplit("\n", 1)[-1]
+        alone = [line.split()[1] for line in said.read().decode(errors="replace").splitlines() if line.startswith("CPU ")]
     made = {"cpu_s": used.ru_utime + used.ru_stime, "wall_s": wall, "peak_mib": peak(used)}
-    return {**made, "alone_s": float(last.split()[1])} if last.startswith("CPU ") else made
+    return {**made, "alone_s": float(alone[0])} if alone else made
 
 
 def peak(used: resource.struct_rusage) -> float:
