@@ -204,8 +204,8 @@ def _learn(parts: Sequence[Mapping[int, int]], size_s: float) -> Usual | None:
 
 def _is_like(now: Mapping[int, int], learnt: Usual) -> bool:
     """Whether the windows of the present hold about as many rows as the reference's."""
-    outside = [rows for number, rows in now.items() if volume(learnt, number, rows) is not None]
-    return 2 * len(outside) <= len(now)
+    off = [math.log(rows / float(learnt.rows[number % learnt.period])) for number, rows in now.items()]
+    return abs(float(np.median(off))) <= math.log(LEAST_FACTOR)
 
 
 def _is_busy(known: Usual, number: int) -> bool:
