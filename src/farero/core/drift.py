@@ -171,7 +171,8 @@ def _figures(plan: _Plan, current: Sequence[ColumnProfile], rows: tuple[int, int
         levels[row, : len(held)], levels[row, len(held)] = held, current[at].new
     sums = np.concatenate([counts.sum(axis=1), levels.sum(axis=1)])
     held_by = dict(zip([*plan.ordered, *plan.levelled], sums.astype(np.int64).tolist(), strict=True))
-    values = [held_by[at] if at in held_by else now.values for at, now in enumerate(current)]
+    held_by |= {at: now.values for at, now in enumerate(current) if at not in held_by}
+    values = [held_by[at] for at in range(len(current))]
     after = np.maximum(sums, 1)
     ks, moved = _ks_and_wasserstein(plan, counts, after[: len(plan.ordered)])
     beyond = [(current[at].under + current[at].over) / max(values[at], 1) for at in plan.ordered]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, pairwise
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +140,7 @@ def count_pairs(columns: Sequence[Halves | None], pairs: Counts) -> tuple[Counts
     return hits, rows
 
 
-def _rows(bits: Bits) -> Counts:
+def _rows(bits: NDArray[Any]) -> Counts:
     """(k,) set bits of each of k rows of words."""
     found: Counts = np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
     return found
