@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ClassificationMetric: TypeAlias = Literal["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"]
 RegressionMetric: TypeAlias = Literal["r2", "rmse", "mae", "mape"]
 MetricName: TypeAlias = ClassificationMetric | RegressionMetric
-DriftRule: TypeAlias = Literal["sensitive", "quiet", "guarded", "bonferroni", "textbook", "share", "psi"]
+DriftRule: TypeAlias = Literal["sensitive", "quiet", "guarded", "bonferroni", "fdr", "effect", "textbook", "share", "psi"]
 Trigger: TypeAlias = Literal["evidence", "never", "always", "drift-share"]
 
 LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "mape"})
@@ -126,10 +126,12 @@ class Quality:
 class Drift:
     """Watches whether the inputs change: "sensitive" and "quiet" gather evidence over windows, with at most one false alarm a year.
 
-    The others judge each window by itself, by a rule.
+    The others judge each window by itself, by a rule. `a_year`: false alarms a year that the first two are laid out for; `farero tune`
+    recommends one.
     """
 
     verdict: DriftRule = "sensitive"
+    a_year: float = field(default=1.0, kw_only=True)
     place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
@@ -353,6 +355,11 @@ class Project:
             if isinstance(monitor, Drift):
                 return monitor.verdict
         return "sensitive"
+
+    @property
+    def drift_a_year(self) -> float:
+        """False alarms a year that evidence over windows is laid out for."""
+        return next((monitor.a_year for monitor in self.monitors if isinstance(monitor, Drift)), 1.0)
 
     @property
     def max_missing(self) -> float | None:

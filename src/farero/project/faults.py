@@ -207,6 +207,8 @@ class _Faults:
                 self._share(monitor.place, "max_missing", monitor.max_missing)
             if isinstance(monitor, Drift) and monitor.verdict not in _RULES:
                 self.add(monitor.place, word, "not-one-of", f"there is no rule {monitor.verdict!r}; {_near(monitor.verdict, _RULES)}")
+            if isinstance(monitor, Drift) and not (_is_number(monitor.a_year) and monitor.a_year > 0):
+                self.add(monitor.place, word, "wrong-limit", f"a_year={monitor.a_year!r} is no number of false alarms a year above 0")
             if isinstance(monitor, Performance):
                 self._performance(monitor, kind)
                 self._segments(monitor, project.features)

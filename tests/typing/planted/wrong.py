@@ -67,6 +67,7 @@ fa.Performance("roc_auc", by="contract")  # wrong
 fa.Gate("rocauc")  # wrong
 fa.Gate("roc_auc", gian=0.1)  # wrong
 fa.Drift("guardet")  # wrong
+fa.Drift("quiet", a_year="4 per year")  # wrong
 fa.Quality(max_mising=0.1)  # wrong
 fa.Policy(cool_down="7d")  # wrong
 fa.Policy(gate="roc_auc")  # wrong

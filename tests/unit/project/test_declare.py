@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 import farero as fa
+from farero.core.baseline import PRESETS
 from farero.core.performance import METRICS
 from farero.core.schema import Field
+from farero.core.tuning import WATCHING
 from farero.core.verdict import RULES
 from farero.project import declare
 
@@ -64,7 +66,7 @@ def test_defaults_fit_the_label() -> None:
     project = _project(BINARY)
     assert (project.window, project.drift_rule, project.max_missing, project.floors, project.seed) == (
         timedelta(days=1),
-        "guarded",
+        "sensitive",
         None,
         (),
         0,
@@ -72,6 +74,15 @@ def test_defaults_fit_the_label() -> None:
     assert (project.gate_rule.metric, project.gate_rule.gain) == ("roc_auc", 0.0)
     assert (project.rule.name, project.rule.cooldown, project.rule.min_rows) == ("farero", timedelta(days=7), 50)
     assert (project.thresholds.medium_from, project.thresholds.high_from) == (0.3, 0.7)
+    assert project.drift_a_year == 1.0
+
+
+@pytest.mark.row("M11")
+def test_what_tune_recommends_can_be_declared() -> None:
+    for one in WATCHING:
+        if one.line is not None:
+            project = _project(BINARY, monitors=[eval(one.line, {"fa": fa})])
+            assert (project.drift_rule, project.drift_a_year) == (one.verdict, one.a_year or 1.0)
 
 
 def test_what_is_declared_is_what_holds() -> None:
@@ -100,7 +111,7 @@ def test_what_is_declared_is_what_holds() -> None:
 def test_the_names_that_type_checkers_know_are_those_that_there_are() -> None:
     assert {*declare.get_args(declare.ClassificationMetric), *declare.get_args(declare.RegressionMetric)} == set(METRICS)
     assert frozenset(name for name, metric in METRICS.items() if not metric.higher_is_better) == declare.LOWER_IS_BETTER
-    assert set(declare.get_args(declare.DriftRule)) == set(RULES)
+    assert set(declare.get_args(declare.DriftRule)) == {*RULES, *PRESETS}
     assert _project(BINARY).metrics == tuple(name for name, metric in METRICS.items() if "binary" in metric.kinds)
     assert _project(fa.Number("n", arrives_within="1h")).metrics == tuple(
         name for name, metric in METRICS.items() if "number" in metric.kinds

@@ -106,7 +106,7 @@ project = fa.Project(
     label=fa.Number("z", arrives_within="soon"),
     monitors=[
         fa.Quality(max_missing=5),
-        fa.Drift("guardet"),
+        fa.Drift("guardet", a_year=0),
         fa.Drift(),
         fa.Performance("roc_auc"),
         fa.Performance("mea"),
@@ -131,6 +131,7 @@ project = fa.Project(
         ("project.py:14 arrives_within", "bad-duration"),
         ("project.py:16 max_missing", "out-of-range"),
         ("project.py:17 fa.Drift", "not-one-of"),
+        ("project.py:17 fa.Drift", "wrong-limit"),
         ("project.py:18 fa.Drift", "twice"),
         ("project.py:19 fa.Performance", "wrong-metric"),
         ("project.py:20 fa.Performance", "unknown-metric"),

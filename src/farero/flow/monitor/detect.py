@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
@@ -52,6 +52,7 @@ class Detect:
     Attributes:
         preset: how large a change must be to count.
         models: of the installation, which share the budget of one false alarm a year and model.
+        a_year: false alarms a year and model of that budget.
     """
 
     model: str
@@ -62,12 +63,14 @@ class Detect:
     preset: PresetName
     models: int
     store: Store
+    a_year: float = 1.0
     _fitted: dict[tuple[str, Name], Baseline] = field(default_factory=dict)
 
     def inputs(self, version: Loaded, reference: Reference, window: Window, profile: Profile) -> Watch | None:
         """What the inputs and answers of a window add to the evidence.
 
-        None where the version's reference is not known window by window: it was made before such were kept, or for windows of another length.
+        None where the version's reference is not known window by window: it was made before such were kept, or for windows of another
+        length.
         """
 
         def source() -> _Source | None:
@@ -155,7 +158,9 @@ class Detect:
                     kept = watch.begin(baseline)
                     detectors.put(conn, self.model, version, name, StoredDetector(baseline=baseline.to_bytes(), watch=kept.to_bytes()))
                 else:
-                    baseline, kept = Baseline.from_bytes(found.baseline), Watch.from_bytes(found.watch)
+                    # The budget may have been changed since; what was learnt from the reference stands.
+                    baseline = replace(Baseline.from_bytes(found.baseline), limit=self._limit(name))
+                    kept = Watch.from_bytes(found.watch)
                 self._remember(version, name, baseline)
             if kept is None:
                 stored_watch = detectors.watch(conn, self.model, version, name)
@@ -167,8 +172,11 @@ class Detect:
 
     def _fit(self, source: _Source, name: Name) -> Baseline:
         size_s = self.window_size.total_seconds()
-        limit = detector.windows_a_year(size_s) * self.models / SHARES[name]
-        return detector.fit(source.plan, source.days, preset=self.preset, size_s=size_s, limit=limit)
+        return detector.fit(source.plan, source.days, preset=self.preset, size_s=size_s, limit=self._limit(name))
+
+    def _limit(self, name: Name) -> float:
+        """Windows between two false alarms of this detector, in the mean."""
+        return detector.windows_a_year(self.window_size.total_seconds()) * self.models / SHARES[name] / self.a_year
 
     def _remember(self, version: str, name: Name, baseline: Baseline) -> None:
         while len(self._fitted) >= KEPT:
