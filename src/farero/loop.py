@@ -1,6 +1,6 @@
 """THE ORDER. What follows what, once a window of predictions is complete; live running and replay both come through here.
 
-predict -> record -> (label) -> profile -> intake -> monitor -> alert -> decide -> retrain -> validate -> promote -> notify
+predict -> record -> (label) -> profile -> intake -> lateness -> monitor -> alert -> decide -> retrain -> validate -> promote -> notify
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from farero.flow.alert import Alert
 from farero.flow.decide import Decide
 from farero.flow.intake import Intake
 from farero.flow.label import Label
+from farero.flow.lateness import Lateness
 from farero.flow.monitor import Monitor, Monitored
 from farero.flow.notify import Notify
 from farero.flow.predict import Predict
@@ -53,6 +54,7 @@ class Loop:
     label: Label
     profile: BuildProfile
     intake: Intake
+    lateness: Lateness
     monitor: Monitor
     alert: Alert
     decide: Decide
@@ -88,7 +90,7 @@ class Loop:
 
     def _window(self, window: Window) -> Turn:
         summary = self.profile.build(window)
-        arrived = self.intake.check(window, summary.rows, summary.loaded)
+        arrived = [*self.intake.check(window, summary.rows, summary.loaded), *self.lateness.check(window, summary.rows)]
         monitored = self.monitor.check(window, summary.loaded, summary.rows, summary.reference, summary.profile, known=arrived)
         incidents = self.alert.update(window, summary.version, monitored.observation.findings)
         decision = self._decide(window, monitored)

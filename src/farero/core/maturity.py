@@ -28,25 +28,39 @@ MARGIN = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cohort:
-    """One window's predictions and how long their labels took.
+    """One window's predictions, and how many labels were in at which age.
 
     Attributes:
         rows: predictions.
-        delays_s: (m,) ascending, of the labels known by now: from the window's end until they were known [s]; below 0 = known before.
+        ages_s: (m,) ascending ages of the window [s] at which labels came to be known; below 0 = before the window's end.
+        known: (m,) labels known by that age.
     """
 
     window: Window
     rows: int
-    delays_s: NDArray[np.float64]
+    ages_s: NDArray[np.float64]
+    known: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, window: Window, rows: int, delays_s: NDArray[np.float64]) -> Cohort:
+        """The cohort of these labels, each known so long after the window's end [s]."""
+        ages_s, counts = np.unique(delays_s, return_counts=True)
+        return cls(window=window, rows=rows, ages_s=ages_s, known=np.cumsum(counts, dtype=np.int64))
+
+    @property
+    def labelled(self) -> int:
+        """Labels known at any age."""
+        return int(self.known[-1]) if self.known.size else 0
 
     def share_in(self, age_s: float) -> float:
         """The share of labels that were in at this age of the window [0-1].
 
         >>> day = Window(start=_EPOCH, end=_EPOCH + timedelta(days=1))
-        >>> Cohort(window=day, rows=4, delays_s=np.array([-5.0, 60.0, 7200.0])).share_in(3600.0)
+        >>> Cohort.of(day, 4, np.array([-5.0, 60.0, 7200.0])).share_in(3600.0)
         0.5
         """
-        return int(np.searchsorted(self.delays_s, age_s, side="right")) / self.rows if self.rows else 0.0
+        past = int(np.searchsorted(self.ages_s, age_s, side="right"))
+        return int(self.known[past - 1]) / self.rows if self.rows and past else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +104,7 @@ def cohorts(windows: Sequence[Window], predicted: Sequence[int], codes: NDArray[
     made: list[Cohort] = []
     for at, (window, rows) in enumerate(zip(windows, predicted, strict=True)):
         own = known_us[order[bounds[at] : bounds[at + 1]]]
-        made.append(Cohort(window=window, rows=rows, delays_s=(own - _microseconds(window.end)) / 1e6))
+        made.append(Cohort.of(window, rows, (own - _microseconds(window.end)) / 1e6))
     return made
 
 
@@ -142,9 +156,8 @@ def late(found: Sequence[LabelsIn]) -> Finding | None:
 
 def _seen(one: Cohort, at: datetime, arrives_within: timedelta) -> LabelsIn:
     age_s = (at - one.window.end).total_seconds()
-    labelled = len(one.delays_s)
     return LabelsIn(
-        window=one.window, rows=one.rows, labelled=labelled, share=labelled / one.rows if one.rows else 0.0, age_s=age_s,
+        window=one.window, rows=one.rows, labelled=one.labelled, share=one.labelled / one.rows if one.rows else 0.0, age_s=age_s,
         mature=age_s >= arrives_within.total_seconds(),
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ def cohort(draw: np.random.Generator, number: int, now: datetime, *, rows: int =
     """Labels that come after a random time each; some never do."""
     delays = draw.exponential(scale_days * 86400, rows)[draw.random(rows) < ever]
     age_s = (now - day(number).end).total_seconds()
-    return Cohort(window=day(number), rows=rows, delays_s=np.sort(delays[delays <= age_s]))
+    return Cohort.of(day(number), rows, np.sort(delays[delays <= age_s]))
 
 
 def history(draw: np.random.Generator, days: int = 40, **last: float) -> list[Cohort]:
@@ -44,15 +44,15 @@ def test_labels_are_sorted_into_the_windows_of_their_predictions() -> None:
     known = [day(1).end + timedelta(hours=5), day(0).end, day(1).start, day(1).end + timedelta(hours=1)]
     known_us = np.array([int(time.timestamp() * 1e6) for time in known])
     first, second, third = cohorts([day(0), day(1), day(2)], [3, 4, 5], codes, known_us)
-    assert (first.rows, first.delays_s.tolist()) == (3, [0.0])
-    assert (second.rows, second.delays_s.tolist()) == (4, [-86400.0, 3600.0, 18000.0])
-    assert (third.rows, third.delays_s.tolist()) == (5, [])
+    assert (first.rows, first.ages_s.tolist()) == (3, [0.0])
+    assert (second.rows, second.ages_s.tolist()) == (4, [-86400.0, 3600.0, 18000.0])
+    assert (third.rows, third.ages_s.tolist()) == (5, [])
     assert [second.share_in(age_s) for age_s in (0.0, 3600.0, 4e5)] == [0.25, 0.5, 0.75]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), max_size=30), st.floats(-1e6, 1e6), st.floats(0, 1e6))
 def test_the_share_that_is_in_never_falls_with_age(delays: list[float], age_s: float, more: float) -> None:
-    one = Cohort(window=day(0), rows=30, delays_s=np.sort(np.array(delays)))
+    one = Cohort.of(day(0), 30, np.sort(np.array(delays)))
     assert 0 <= one.share_in(age_s) <= one.share_in(age_s + more) <= 1
 
 
@@ -97,9 +97,9 @@ def test_nothing_is_late_where_labels_come_as_ever() -> None:
 
 
 def test_windows_that_were_always_full_do_not_make_one_gap_a_finding() -> None:
-    every = [Cohort(window=day(number), rows=100, delays_s=np.zeros(100 if number < 19 else 99)) for number in range(20)]
+    every = [Cohort.of(day(number), 100, np.zeros(100 if number < 19 else 99)) for number in range(20)]
     assert late(looked_at(every)) is None
-    every[-1] = Cohort(window=day(19), rows=100, delays_s=np.zeros(60))
+    every[-1] = Cohort.of(day(19), 100, np.zeros(60))
     found = late(looked_at(every))
     assert found is not None
     assert (found.severity, found.value) == ("medium", 0.6)
@@ -107,7 +107,7 @@ def test_windows_that_were_always_full_do_not_make_one_gap_a_finding() -> None:
 
 def test_weekends_without_labels_are_part_of_what_is_usual() -> None:
     every = [
-        Cohort(window=day(number), rows=100, delays_s=np.zeros(0 if number % 7 in (5, 6) else 90)) for number in range(42)
+        Cohort.of(day(number), 100, np.zeros(0 if number % 7 in (5, 6) else 90)) for number in range(42)
     ]  # day 40 and 41 are a weekend
     assert late(looked_at(every)) is None
 
@@ -115,8 +115,8 @@ def test_weekends_without_labels_are_part_of_what_is_usual() -> None:
 def test_a_small_window_is_not_late_by_chance_and_an_empty_one_is_nothing() -> None:
     draw = np.random.default_rng(4)
     every = history(draw)
-    every[-2] = Cohort(window=every[-2].window, rows=3, delays_s=np.empty(0))
-    every[-1] = Cohort(window=every[-1].window, rows=0, delays_s=np.empty(0))
+    every[-2] = Cohort.of(every[-2].window, 3, np.empty(0))
+    every[-1] = Cohort.of(every[-1].window, 0, np.empty(0))
     seen = looked_at(every)
     assert (seen[-2].late, seen[-1].late, seen[-1].share) == (False, False, 0.0)
 
@@ -137,7 +137,7 @@ def test_late_windows_do_not_become_what_is_usual_until_they_are_all_there_is() 
     """Labels come to 90 of 100 rows for 30 windows, and to 40 from then on; what is usual must not creep down with them."""
 
     def seen(days: int) -> list[LabelsIn]:
-        return looked_at([Cohort(window=day(number), rows=100, delays_s=np.zeros(90 if number < 30 else 40)) for number in range(days)])
+        return looked_at([Cohort.of(day(number), 100, np.zeros(90 if number < 30 else 40)) for number in range(days)])
 
     for days in (31, 40, 60):
         assert [one.late for one in seen(days)[-5:]] == [number >= 30 for number in range(days - 5, days)]
