@@ -145,19 +145,12 @@ def _show(found: Comparison, reference: Path, current: Path) -> None:
 
 
 def _row(column: ColumnDrift, within: float | None) -> list[object]:
+    from farero.core.drift_page import change, spread
+
     p_value = column.p_value if column.p_value is not None else column.chi2_p
     ks = f"{column.ks:.4g} ±{within:.1g}" if within and column.ks is not None else column.ks
     gone = f"{column.missing[0]:.1%} → {column.missing[1]:.1%}" if any(column.missing) else None
     return [
         column.name, column.kind, "DRIFT" if column.drift else "", ks, p_value, column.psi, column.psi_reading,
-        column.wasserstein_normalised, column.jensen_shannon, _change(column.mean, column.kind), _change(column.std, "number"), gone,
+        column.wasserstein_normalised, column.jensen_shannon, change(column.mean, column.kind), spread(column), gone,
     ]  # fmt: skip
-
-
-def _change(pair: tuple[float | None, float | None] | None, kind: str) -> str | None:
-    from farero.core.bars import edge_text
-
-    if pair is None or pair[0] is None or pair[1] is None:
-        return None
-    before, after = edge_text(pair[0], kind), edge_text(pair[1], kind)
-    return before if before == after else f"{before} → {after}"

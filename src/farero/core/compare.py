@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from farero.core.bars import Bars
+from farero.core.bars import Bars, edge_text
 from farero.core.compare_column import ColumnComparison, compare_column, fault
 from farero.core.finding import Finding, Severity, worst
 from farero.core.observation import ColumnDrift, DriftVerdict
@@ -185,15 +185,11 @@ def _drift_findings(
     found: list[Finding] = []
     for column, one in zip(columns, done, strict=True):
         if column.drift:
-            far = distance(column)
-            because = one.broken or f"{column.name} lies {far:.2f} from the reference" if far else f"{column.name} drifted"
-            graded: Severity = "high" if one.broken or far is None or far >= _FAR else "medium" if far >= _NEAR else "low"
+            far = max(distance(column) or 0.0, abs(column.missing[1] - column.missing[0]))
+            graded: Severity = "high" if one.broken or far >= _FAR else "medium" if far >= _NEAR else "low"
             severity = graded if verdict.alarm or one.broken else "low"
-            found.append(
-                Finding(
-                    kind="DATA_DRIFT", subject=column.name, severity=severity, value=far or 1.0, limit=0.0, because=one.broken or because
-                )
-            )
+            because = one.broken or f"{column.name} drifted: {_moved(column)}"
+            found.append(Finding(kind="DATA_DRIFT", subject=column.name, severity=severity, value=far, limit=0.0, because=because))
     for pair in pairs:
         a, b = pair.names
         change = abs(pair.correlation[1] - pair.correlation[0])
@@ -201,6 +197,20 @@ def _drift_findings(
         severity = "medium" if rule == "guarded" else "low"
         found.append(Finding(kind="DATA_DRIFT", subject=f"{a}, {b}", severity=severity, value=change, limit=_NEAR, because=because))
     return found
+
+
+def _moved(column: ColumnDrift) -> str:
+    """What of a column is not as it was, in words."""
+    said = [
+        f"{measure} {value:.2f}" for measure, value in (("KS", column.ks), ("Jensen-Shannon", column.jensen_shannon)) if value is not None
+    ]
+    said = said[:1]
+    if column.mean is not None and column.mean[0] is not None and column.mean[1] is not None:
+        before, after = (edge_text(value, column.kind) for value in column.mean if value is not None)
+        said += [f"mean {before} -> {after}"] if before != after else []
+    if column.missing[0] != column.missing[1]:
+        said.append(f"missing {column.missing[0]:.1%} -> {column.missing[1]:.1%}")
+    return ", ".join(said) or "nothing of it can be compared any more"
 
 
 def distance(column: ColumnDrift) -> float | None:

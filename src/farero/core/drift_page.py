@@ -21,7 +21,7 @@ _STYLE = """
 --bad:#b42318;--badbg:#fef3f2;--good:#067647;--goodbg:#ecfdf3}
 @media(prefers-color-scheme:dark){:root{--bg:#101418;--ink:#e6e9ee;--dim:#98a2b3;--rule:#2b323b;--card:#161b21;--ref:#465061;--now:#f79009;
 --bad:#fda29b;--badbg:#2c1614;--good:#75e0a7;--goodbg:#0e2419}}
-*{box-sizing:border-box}body{margin:0 auto;max-width:1100px;padding:2rem 1.25rem 4rem;background:var(--bg);color:var(--ink);
+*{box-sizing:border-box}body{margin:0 auto;max-width:1180px;padding:2rem 1.25rem 4rem;background:var(--bg);color:var(--ink);
 font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 h1{font-size:1.4rem;margin:0 0 .2rem}h2{font-size:1.05rem;margin:2rem 0 .6rem}p{margin:.3rem 0}.dim{color:var(--dim)}
 .verdict{border:1px solid;border-left-width:6px;border-radius:8px;padding:.8rem 1rem;margin:1.2rem 0}
@@ -35,8 +35,8 @@ h1{font-size:1.4rem;margin:0 0 .2rem}h2{font-size:1.05rem;margin:2rem 0 .6rem}p{
 border:1px solid var(--rule);color:var(--dim)}
 .chip.high,.chip.critical{color:var(--bad);border-color:var(--bad)}.chip.medium{color:var(--now);border-color:var(--now)}
 ul{margin:.4rem 0;padding-left:1.2rem}.scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.86rem}
-th,td{text-align:right;padding:.35rem .5rem;border-bottom:1px solid var(--rule);white-space:nowrap}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.8rem}
+th,td{text-align:right;padding:.35rem .4rem;border-bottom:1px solid var(--rule);white-space:nowrap}
 th{font-weight:600;color:var(--dim);font-size:.8rem}th.text,td.text{text-align:left}
 td.name{white-space:normal;min-width:11em;max-width:16em}.flag{font-weight:700}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(270px,1fr));gap:.9rem}
@@ -46,7 +46,8 @@ figure p{font-size:.76rem;color:var(--dim);margin:.3rem 0 .2rem;font-variant-num
 td.far{min-width:90px}td.far i{display:inline-block;height:.55em;border-radius:2px;background:var(--ref);margin-right:.4em;min-width:1px}
 tr.drift td.far i{background:var(--bad)}figcaption b{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 figcaption span{flex:none;white-space:nowrap}
-.bars{width:100%;height:auto;display:block}.bars text{font-size:10.5px;fill:var(--dim)}.ref{fill:var(--ref)}
+.bars{width:100%;height:auto;display:block}.bars text{font-size:10.5px;fill:var(--dim);paint-order:stroke;stroke:var(--card);
+stroke-width:3px}.ref{fill:var(--ref)}
 .now{fill:none;stroke:var(--now);stroke-width:1.8}.now.solid{fill:var(--now);stroke:none}.base{stroke:var(--dim);stroke-width:1}
 .key{display:inline-block;width:1.1em;height:.7em;border-radius:2px;margin:0 .35em 0 .9em}.key.a{background:var(--ref);margin-left:0}
 .key.b{background:var(--now)}
@@ -143,9 +144,9 @@ def _words(column: ColumnDrift) -> str:
     if column.psi is not None:
         texts.append(f"PSI {column.psi:.2f} {column.psi_reading}")
     if column.mean is not None and column.kind != "flag":
-        texts.append(f"mean {_change(column.mean, column.kind)}")
+        texts.append(f"mean {change(column.mean, column.kind)}")
     if column.kind == "flag":
-        texts.append(f"true {_change(column.mean, 'share')}")
+        texts.append(f"true {change(column.mean, 'share')}")
     if column.new_categories:
         texts.append(f"new: {_cut(', '.join(column.new_categories[:3]), 60)}")
     return " · ".join(text for text in texts if text)
@@ -172,9 +173,16 @@ def _row(column: ColumnDrift, within: float | None) -> str:
         f"<td>{_p(p_value)}</td><td>{_figure(column.psi)}</td>",
         f'<td class="text">{escape(column.psi_reading or "–")}</td>',
         f"<td>{_figure(column.wasserstein_normalised)}</td><td>{_figure(column.jensen_shannon)}</td>",
-        f"<td>{_change(column.mean, column.kind)}</td><td>{_change(column.std, 'number')}</td><td>{_change(column.missing, 'share')}</td>",
+        f"<td>{change(column.mean, column.kind)}</td><td>{spread(column)}</td><td>{change(column.missing, 'share')}</td>",
     )
     return f"<tr{' class=drift' if column.drift else ''}>{''.join(cells)}</tr>"
+
+
+def spread(column: ColumnDrift) -> str:
+    """The standard deviations of both sides in words; of dates, in days."""
+    if column.kind != "date" or column.std is None:
+        return change(column.std, "number")
+    return change([None if value is None else value / 86_400 for value in column.std], "days")
 
 
 def _short(column: ColumnDrift) -> str:
@@ -193,11 +201,13 @@ def _p(value: float | None) -> str:
     return "–" if value is None else "&lt; 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
-def _change(pair: Sequence[float | None] | None, kind: str) -> str:
+def change(pair: Sequence[float | None] | None, kind: str) -> str:
+    """Two values in words, of a column of this kind, or of a "share" or a number of "days"; one where they read alike, a dash for none."""
     if pair is None or pair[0] is None or pair[1] is None:
         return "–"
     texts = [f"{value:.1%}" if kind == "share" else edge_text(value, kind) for value in pair if value is not None]
-    return texts[0] if texts[0] == texts[1] else f"{texts[0]} → {texts[1]}"
+    changed = texts[0] if texts[0] == texts[1] else f"{texts[0]} → {texts[1]}"
+    return f"{changed} d" if kind == "days" else changed
 
 
 def _cut(text: str, most: int) -> str:
