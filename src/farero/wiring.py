@@ -34,6 +34,7 @@ from farero.flow.alert import Alert
 from farero.flow.decide import Decide
 from farero.flow.intake import Intake
 from farero.flow.label import Label
+from farero.flow.lateness import Lateness
 from farero.flow.monitor import Floor, Monitor
 from farero.flow.monitor.detect import Detect
 from farero.flow.monitor.sound import Sound
@@ -165,6 +166,7 @@ class _Rooms:
             label=Label(model=model, label=label, store=self.store, log=self.log, clock=self.clock),
             profile=BuildProfile(model=model, schema=schema, label=label, store=self.store, log=self.log, pool=self.pool),
             intake=Intake(model=model, window_size=size, grace=grace, store=self.store),
+            lateness=Lateness(model=model, window_size=size, arrives_within=label.arrives_within, store=self.store),
             monitor=Monitor(
                 model=model, schema=schema, label=label, metric=project.metric, window_size=size, drift_rule=project.drift_rule,
                 detect=Detect(
