@@ -89,11 +89,11 @@ def measured(
 
 def show(tuned: Tuned, name: str, window: str) -> None:
     """The table."""
+    from farero.core.advice import rate
+
     changes = list(tuned.into)
     columns = ["way to watch", "alarms", "false a year", "at most", *changes]
-    rows = [
-        [one.watching.name, one.alarms, f"{one.false_a_year:.2g}", f"{one.at_most:.2g}", *_delays(one, changes)] for one in tuned.judged
-    ]
+    rows = [[one.watching.name, one.alarms, rate(one.false_a_year), rate(one.at_most), *_delays(one, changes)] for one in tuned.judged]
     title = f"{name}: {tuned.windows} windows of {window}; alarms on them, false alarms a year, and windows until a change is seen"
     output.table(title, columns, rows, right=columns[1:])
     into = "; ".join(f"{change}: {', '.join(names)}" for change, names in tuned.into.items())

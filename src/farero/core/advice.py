@@ -38,9 +38,9 @@ def parse_budget(text: str) -> float:
 def advise(tuned: Tuned, budget: float) -> Advice:
     """Choose within a budget of false alarms a year.
 
-    A way to watch keeps the budget if it raised no more on the normal windows, and either is laid out for no more or is shown to raise no
-    more with 95 % confidence. Among those that can be written into the project file, the one with the smallest mean of median delays is
-    chosen.
+    A way to watch keeps the budget if it raised no more on the normal windows, and besides is laid out for no more (a detector: windows
+    drawn anew say nothing of what they do not hold) or is shown to raise no more with 95 % confidence (a rule). Among those that can be
+    written into the project file, the one with the smallest mean of median delays is chosen.
 
     Args:
         tuned: what was measured.
@@ -82,12 +82,21 @@ def judged_dict(one: Judged) -> dict[str, object]:
     }  # fmt: skip
 
 
+def rate(a_year: float) -> str:
+    """A number of false alarms a year, as people write it.
+
+    >>> rate(0.254), rate(3.14), rate(343.2)
+    ('0.25', '3.1', '343')
+    """
+    return f"{a_year:.0f}" if a_year >= 10 else f"{a_year:.2g}"
+
+
 def _keeps(one: Judged, budget: float) -> bool:
-    return one.false_a_year <= budget and (one.at_most <= budget or (one.promised is not None and one.promised <= budget))
+    return one.false_a_year <= budget and (one.at_most if one.promised is None else one.promised) <= budget
 
 
 def _measured(one: Judged) -> str:
-    return f"{one.false_a_year:.2g} false alarms a year, with 95 % confidence at most {one.at_most:.2g}"
+    return f"{rate(one.false_a_year)} false alarms a year, with 95 % confidence at most {rate(one.at_most)}"
 
 
 def _delay_dict(delay: Delay) -> dict[str, object]:

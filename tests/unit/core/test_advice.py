@@ -57,6 +57,11 @@ def test_a_promise_that_the_windows_break_does_not_count() -> None:
     assert advise(tuned(broken, judged("good", 5, 0, 0.4, 1.0)), 1.0).chosen is not broken
 
 
+def test_a_detector_is_not_taken_beyond_what_it_is_laid_out_for() -> None:
+    good = judged("good", 5, 0, 0.4, 1.0)
+    assert advise(tuned(judged("bold", 1, 0, 0.4, 4.0), good), 1.0).chosen is good
+
+
 def test_a_rule_may_be_chosen_where_the_windows_show_that_it_is_quiet() -> None:
     rule = judged("rule", 1, 0, 3.0)
     assert advise(tuned(rule, judged("detector", 2, 0, 0.4, 1.0)), 4.0).chosen is rule
