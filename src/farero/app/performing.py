@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from farero.app.reading import Reading
 from farero.core.appraisal import Appraisal
 from farero.core.performance_page import page
-from farero.flow.appraise import Appraise
+from farero.flow.appraise import Appraise, Judged
 from farero.flow.record import attempt
 from farero.serving import frozen
 
 if TYPE_CHECKING:
     from farero.ports import Clock, PredictionLog
     from farero.serving.pool import Pool
-    from farero.serving.stored import Labelled
 
 
 class Performing(Reading):
@@ -52,13 +51,13 @@ class Performing(Reading):
         asked = project.segments if by is None else by
         return step.report(at=self._clock.now(), start=start, end=end, by=asked, version=version, judged=judged)
 
-    def _judged(self, model: str, version: str | None) -> Labelled | None:
+    def _judged(self, model: str, version: str | None) -> Judged | None:
         """The rows that judged this version, or the one in production where none is named, before it served."""
         schema = self.project(model).schema
-        if version is not None:
-            return frozen.judged(self._pool.get(self.version(model, version), gate=False).folder, schema)
-        loaded = self._pool.loaded.get(model)
-        return None if loaded is None else frozen.judged(loaded.folder, schema)
+        asked = None if version is None else self.version(model, version)
+        loaded = self._pool.loaded.get(model) if asked is None else self._pool.get(asked, gate=False)
+        rows = None if loaded is None else frozen.judged(loaded.folder, schema)
+        return None if loaded is None or rows is None else Judged(version=loaded.version.number, rows=rows)
 
 
 def performance_report(found: Appraisal) -> str:

@@ -45,12 +45,11 @@ def _show(found: Appraisal) -> None:
         f"{who}, {output.text(found.start)} to {output.text(found.end)}: {found.rows} predictions, {found.labelled} labelled.", markup=False
     )
     held = {one.name: one for one in found.baseline}
+    before = f"{found.baseline_version} before it served" if found.baseline else ""
     rows = [
         [one.name, one.value, _interval(one), one.rows, _interval(held.get(one.name), value=True), one.because] for one in found.metrics
     ]
-    output.table(
-        "Metrics, with 95 % intervals", ["metric", "value", "interval", "rows", "before it served", ""], rows, right=["value", "rows"]
-    )
+    output.table("Metrics, with 95 % intervals", ["metric", "value", "interval", "rows", before, ""], rows, right=["value", "rows"])
     made = found.calibration
     if made is not None:
         console.print(

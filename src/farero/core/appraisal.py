@@ -116,7 +116,8 @@ class Appraisal:
         metric: the project's; `higher_is_better` says of it.
         level: how often each interval holds the truth [0-1].
         metrics: on all labelled rows.
-        baseline: the same on rows that judged the version before it served; empty where there are none.
+        baseline: the same on rows that judged `baseline_version` (the one asked for, else the one in production) before it served; empty
+            where there are none.
         versions: by version, newest last.
         by: by segment of the features asked for.
         windows: oldest first, those that have ended.
@@ -137,6 +138,7 @@ class Appraisal:
     arrives_within_s: float
     metrics: tuple[Measured, ...]
     baseline: tuple[Measured, ...]
+    baseline_version: str | None
     calibration: Calibration | None
     versions: tuple[VersionFigures, ...]
     by: tuple[BySegment, ...]

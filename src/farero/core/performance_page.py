@@ -69,7 +69,8 @@ def _metrics(found: Appraisal) -> str:
         [_text(one.name), _value(one), _interval(one), f"{one.rows:,}", _with_interval(named(found.baseline, one.name)), _text(_why(one))]
         for one in found.metrics
     ]
-    heads = ["metric", "value", "95 % interval", "rows", "before it served", ""]
+    before = f"{found.baseline_version} before it served" if found.baseline else ""
+    heads = ["metric", "value", "95 % interval", "rows", before, ""]
     return f"<h2>Metrics</h2>{_table(heads, rows, text=(0, 5))}"
 
 

@@ -47,6 +47,14 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Rows that judged a version before it served, with labels and the answers it gave."""
+
+    version: str
+    rows: Labelled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Appraise:
     """Appraises one model."""
 
@@ -61,7 +69,7 @@ class Appraise:
 
     def report(
         self, *, at: datetime, start: datetime | None = None, end: datetime | None = None, by: Sequence[str] = (),
-        version: str | None = None, judged: Labelled | None = None,
+        version: str | None = None, judged: Judged | None = None,
     ) -> Appraisal:  # fmt: skip
         """The whole report.
 
@@ -70,7 +78,7 @@ class Appraise:
             start, end: of the predictions, [start, end); default: as many windows as `WINDOWS` and labels may take, until now.
             by: features to divide the rows by.
             version: only rows that it answered.
-            judged: rows that judged the version before it served, with labels and outputs.
+            judged: rows that judged a version before it served.
 
         Raises:
             BadInput: a feature that is none, or a span that ends before it starts.
@@ -90,7 +98,7 @@ class Appraise:
             model=self.model, start=since, end=until, at=at, version=version, rows=len(times), labelled=rows.count,
             metric=self.metric, higher_is_better=metric.higher_is_better, level=LEVEL,
             arrives_within_s=self.label.arrives_within.total_seconds(),
-            metrics=found.measured(), baseline=_baseline(self.label, judged),
+            metrics=found.measured(), baseline=_baseline(self.label, judged), baseline_version=None if judged is None else judged.version,
             calibration=reliability.of_answers(self.label.kind, rows.labels, found.outputs, days=found.days),
             versions=_versions(found),
             by=tuple(self._by(found, field.name) for field in fields),
@@ -252,10 +260,11 @@ def _cohort_size(window: timedelta, span: timedelta) -> timedelta:
     return next((size for size in sizes if span / size <= MOST_WINDOWS), sizes[-1])
 
 
-def _baseline(label: LabelSpec, judged: Labelled | None) -> tuple[Measured, ...]:
-    if judged is None or judged.outputs is None or not judged.count:
+def _baseline(label: LabelSpec, judged: Judged | None) -> tuple[Measured, ...]:
+    if judged is None or judged.rows.outputs is None or not judged.rows.count:
         return ()
-    return measure(label.kind, judged.labels, judged.outputs, days=stored.window_numbers(judged.times, _DAY))
+    rows, outputs = judged.rows, judged.rows.outputs
+    return measure(label.kind, rows.labels, outputs, days=stored.window_numbers(rows.times, _DAY))
 
 
 def _versions(found: _Found) -> tuple[VersionFigures, ...]:

@@ -58,6 +58,7 @@ def test_performance_is_measured_on_what_was_predicted_and_labelled(app: App, cl
     assert mae.value == pytest.approx(1.0, abs=0.01)
     assert found.by == ()
     assert len(found.windows) == 12
+    assert found.baseline_version == "1.0.0"
     assert next(one.value for one in found.baseline if one.name == "mae") == pytest.approx(0.0, abs=0.01)
     asked = app.performance("points", by=["shape"], version="1.0.0", start=T0 + DAY, end=T0 + 3 * DAY)
     assert (asked.rows, [segment.name for segment in asked.by[0].segments]) == (80, ["a", "b"])

@@ -64,6 +64,7 @@ def full() -> Appraisal:
         arrives_within_s=86400.0,
         metrics=(AUC,),
         baseline=(AUC,),
+        baseline_version="1.1.0",
         calibration=calibrate(draw.random(300) < probability, probability, of="positive class"),
         versions=(VersionFigures(version="1.0.0", rows=500, metric=AUC), VersionFigures(version="1.1.0", rows=400, metric=AUC)),
         by=(
@@ -124,6 +125,7 @@ def test_the_page_holds_every_part_of_the_report_and_loads_nothing() -> None:
         "churn: how good the answers were",
         "0.8123",
         "0.79 to 0.83",
+        "1.1.0 before it served",
         "widened: days are drawn, not rows",
         "Expected calibration error",
         "By plan",

@@ -21,7 +21,7 @@ from farero.core.performance import METRICS
 from farero.core.prediction import Outputs, Record
 from farero.core.schema import Field, Schema
 from farero.errors import BadInput
-from farero.flow.appraise import Appraise
+from farero.flow.appraise import Appraise, Judged
 from farero.serving.privacy import log_shape
 from farero.serving.stored import Labelled
 from farero.store import labels
@@ -239,7 +239,8 @@ def test_what_judged_the_version_stands_beside_it() -> None:
     times = np.datetime64("2023-12-01", "us") + np.arange(50) * np.timedelta64(3600_000_000, "us")
     judged = Labelled(columns={}, times=times, known=times, labels=truth, versions=np.asarray([], dtype=np.str_),
                       outputs=Outputs(value=truth + 0.5))  # fmt: skip
-    found = bench.report(T0 + 60 * DAY, judged=judged)
+    found = bench.report(T0 + 60 * DAY, judged=Judged(version="1.0.0", rows=judged))
+    assert found.baseline_version == "1.0.0"
     assert [one.value for one in found.baseline if one.name == "mae"] == [pytest.approx(0.5)]
     assert bench.report(T0 + 60 * DAY).baseline == ()
 
