@@ -172,6 +172,7 @@ class _Rooms:
                 detect=Detect(
                     model=model, schema=schema, label=label, metric=project.metric, window_size=size,
                     preset="quiet" if project.drift_rule == "quiet" else "sensitive", models=len(self.loaded.projects), store=self.store,
+                    a_year=project.drift_a_year,
                 ),
                 sound=Sound(window_size=size, max_missing=project.max_missing),
                 floors=[Floor(metric=m, limit=limit) for m, limit in project.floors],

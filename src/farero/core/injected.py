@@ -1,4 +1,4 @@
-"""Drift put into recorded windows on purpose, by moving counts between bins: how soon is a change of known size seen?"""
+"""Drift put into recorded windows on purpose, by moving counts between bins, to ask how soon a change of known size is seen."""
 
 from __future__ import annotations
 
