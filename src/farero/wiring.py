@@ -180,7 +180,8 @@ class _Rooms:
             ),
             alert=Alert(model=model, store=self.store, channels=self.channels),
             decide=Decide(
-                model=model, metric=project.metric, higher_is_better=METRICS[project.metric].higher_is_better, rule=rule, store=self.store
+                model=model, metric=project.metric, higher_is_better=METRICS[project.metric].higher_is_better,
+                contest_higher_is_better=METRICS[project.gate_rule.metric].higher_is_better, rule=rule, store=self.store,
             ),
             retrain=Retrain(
                 model=model, schema=schema, label=label, metric=project.metric, window_size=size, seed=project.seed,

@@ -59,7 +59,8 @@ class Evidence:
         loss_because: evidence gathered over windows that labelled rows lose more than those that judged the version; "" = none.
         new_labelled: labelled rows newer than what production was trained on.
         last_training: when the last training was started; None = never by the loop.
-        lost: contests lost in a row; each doubles the cool-down, up to `MOST_PATIENCE` times.
+        lost: contests in a row that were lost, or won by less than `worth_it` asks; each doubles the cool-down, up to `MOST_PATIENCE`
+            times.
     """
 
     window: Window
@@ -89,6 +90,9 @@ class Decision:
     window: Window
     inputs: Mapping[str, float | str | bool | None] = field(default_factory=dict)
 
+
+LITTLE = 0.05
+"""A contest that takes away less than this share of what is wrong was hardly worth its training."""
 
 MOST_PATIENCE = 8
 """How many times the cool-down a policy waits at most, when candidate after candidate was no better than production."""
@@ -162,6 +166,20 @@ def choose(evidence: Evidence, rule: PolicyRule, at: datetime) -> Decision:
     return Decision(at=at, action=action, because=because, policy=rule.name, window=evidence.window, inputs=inputs)
 
 
+def worth_it(current: float | None, candidate: float | None, *, higher_is_better: bool) -> bool:
+    """Whether a candidate took away enough of what was wrong with production: of the error, or of what a score lacks to 1.
+
+    An unknown figure, such as that of a first version, was worth it.
+
+    >>> worth_it(40.0, 39.0, higher_is_better=False), worth_it(0.80, 0.82, higher_is_better=True)
+    (False, True)
+    """
+    if current is None or candidate is None:
+        return True
+    before, after = (1 - current, 1 - candidate) if higher_is_better else (current, candidate)
+    return before <= 0 or (before - after) / before >= LITTLE
+
+
 def _reasons(evidence: Evidence, rule: PolicyRule) -> tuple[str, ...]:
     if rule.trigger == "never":
         return ()
@@ -191,7 +209,7 @@ def _obstacles(evidence: Evidence, rule: PolicyRule, at: datetime) -> tuple[str,
         )
     cooldown = rule.cooldown * min(2**evidence.lost, MOST_PATIENCE)
     if evidence.last_training is not None and at - evidence.last_training < cooldown:
-        after = f" after {evidence.lost} lost contests" if evidence.lost else ""
+        after = f" after {evidence.lost} contests that gained little or nothing" if evidence.lost else ""
         obstacles.append(
             f"but the last training was on {evidence.last_training:%Y-%m-%d}, inside the cool-down of {duration_text(cooldown)}{after}"
         )

@@ -19,11 +19,12 @@ from farero.telemetry import log
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decide:
-    """Decides for one model by one policy."""
+    """Decides for one model by one policy. `contest_higher_is_better`: of the metric that contests are judged by."""
 
     model: str
     metric: str
     higher_is_better: bool
+    contest_higher_is_better: bool
     rule: PolicyRule
     store: Store
 
@@ -61,7 +62,7 @@ class Decide:
                 performance_fell=performance_fell,
                 new_labelled=labels.count_known(conn, self.model, since=newer_than, known_by=at),
                 last_training=max(started, default=None),
-                lost=_lost(decisions.all(conn, self.model, last=200)),
+                lost=_lost(decisions.all(conn, self.model, last=200), self.contest_higher_is_better),
                 loss_because=loss_because,
             )
             decision = policy.choose(evidence, self.rule, at)
@@ -99,7 +100,12 @@ class Decide:
             decisions.set_outcome(conn, self.model, window, candidate, verdict)
 
 
-def _lost(newest_first: Sequence[StoredDecision]) -> int:
-    """Contests lost since the last one that was won."""
-    contests = [entry.verdict.accepted for entry in newest_first if entry.verdict is not None]
-    return next((count for count, accepted in enumerate(contests) if accepted), len(contests))
+def _lost(newest_first: Sequence[StoredDecision], higher_is_better: bool) -> int:
+    """Contests since the last one that was worth its training."""
+    worth = [
+        entry.verdict.accepted
+        and policy.worth_it(entry.verdict.metric.get("current"), entry.verdict.metric.get("candidate"), higher_is_better=higher_is_better)
+        for entry in newest_first
+        if entry.verdict is not None
+    ]
+    return next((count for count, good in enumerate(worth) if good), len(worth))

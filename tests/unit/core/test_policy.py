@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from farero.core.policy import NAMED, Evidence, PolicyRule, choose, read_rule
+from farero.core.policy import NAMED, Evidence, PolicyRule, choose, read_rule, worth_it
 from farero.core.window import Window
 from farero.errors import ConfigInvalid
 
@@ -54,6 +54,18 @@ def test_every_lost_contest_doubles_the_cooldown_up_to_a_limit(lost: int, days: 
     waiting = replace(evidence, last_training=AT - timedelta(days=days) + timedelta(minutes=1))
     assert choose(waiting, PolicyRule(name="farero"), AT).action == "keep"
     assert choose(replace(evidence, last_training=AT - timedelta(days=days)), PolicyRule(name="farero"), AT).action == "retrain"
+
+
+@pytest.mark.row("R4")
+@pytest.mark.parametrize(
+    ("current", "candidate", "higher", "worth"),
+    [(20.0, 19.0, False, True), (20.0, 19.1, False, False), (0.9, 0.906, True, True), (0.9, 0.904, True, False), (20.0, 21.0, False, False),
+     (1.0, 1.0, True, True), (0.0, 0.0, False, True), (None, 3.0, False, True)],
+)  # fmt: skip
+def test_a_contest_was_worth_its_training_if_it_took_away_a_twentieth_of_what_was_wrong(
+    current: float | None, candidate: float | None, higher: bool, worth: bool
+) -> None:
+    assert worth_it(current, candidate, higher_is_better=higher) is worth
 
 
 @pytest.mark.row("R4")
