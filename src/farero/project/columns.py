@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
+from numpy.typing import NDArray
 
 from farero.core.ordered_column import OrderedColumn, put_in_order
 from farero.core.raw_column import Coded, RawCells, RawKind
@@ -73,7 +73,7 @@ class ParquetSource:
             refuse_doubles(path.name, self.names)
             # Text comes as it lies in the file, as places in a dictionary, so that each word is looked at once.
             text = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
-            self._file = pa_parquet.ParquetFile(path, metadata=metadata, read_dictionary=text, memory_map=True)
+            self._file = pa_parquet.ParquetFile(path, metadata=metadata, read_dictionary=text, pre_buffer=False)
         self._zones = {field.name: _zone(field.type) for field in schema}
         self.rows: int = metadata.num_rows
         self.is_long = self.rows * _BYTES_A_ROW > memory_bytes
@@ -132,40 +132,73 @@ def cells_of(column: pa.ChunkedArray) -> RawCells:
         column, kind = column.cast(kind.value_type), kind.value_type
     if _is_text(kind):
         return _coded(column.cast(pa.string()).dictionary_encode() if pa.types.is_string_view(kind) else column.dictionary_encode())
-    if pa.types.is_boolean(kind):
-        if column.null_count:
-            return Coded(codes=np.asarray(pc.fill_null(column.cast(pa.int32()), -1).to_numpy()), values=(False, True))
-        return np.asarray(column.to_numpy())
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
-    return _typed(column)
-
-
-def _typed(column: pa.ChunkedArray) -> RawCells:
-    kind = column.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        zone = kind.tz if pa.types.is_timestamp(kind) else None
-        return np.asarray(column.cast(pa.timestamp("us", zone), safe=False).to_numpy()).astype("datetime64[us]")
     if pa.types.is_time(kind):
         column = column.cast(pa.int32() if pa.types.is_time32(kind) else pa.int64())
-    elif pa.types.is_duration(kind):
-        return np.asarray(column.to_numpy()).astype("timedelta64[us]")
     elif pa.types.is_decimal(kind):
-        column = pc.cast(column, pa.float64(), safe=False)
-    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        column = column.cast(pa.float64(), safe=False)
+    dtype = _dtype(column.type)
+    if dtype is None:
         return np.zeros(len(column), dtype="V1")  # lists, structures, bytes: the core says that they cannot be compared
-    if pa.types.is_integer(column.type) and column.null_count:
-        column = pc.cast(column, pa.float64(), safe=False)
-    return np.asarray(column.to_numpy())
+    parts = [_part(chunk, dtype) for chunk in column.chunks]
+    values = np.concatenate([part for part, _ in parts]) if len(parts) > 1 else parts[0][0] if parts else np.zeros(0, dtype)
+    if not column.null_count:
+        return _moments(values)
+    absent = np.concatenate([np.zeros(len(part), dtype=np.bool_) if valid is None else ~valid for part, valid in parts])
+    if values.dtype.kind == "b":
+        return Coded(codes=np.where(absent, -1, values).astype(np.int32), values=(False, True))
+    if values.dtype.kind in "Mm":
+        return _moments(np.where(absent, np.array("NaT", values.dtype), values))
+    return np.where(absent, np.nan, values)
+
+
+def _dtype(kind: pa.DataType) -> np.dtype[Any] | None:
+    """How numpy reads the cells of a type as they lie in memory; None = it cannot."""
+    if pa.types.is_boolean(kind):
+        return np.dtype(np.bool_)
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+        letter = "f" if pa.types.is_floating(kind) else "i" if pa.types.is_signed_integer(kind) else "u"
+        return np.dtype(f"{letter}{kind.bit_width // 8}")
+    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
+        return np.dtype(f"{'M' if pa.types.is_timestamp(kind) else 'm'}8[{kind.unit}]")
+    if pa.types.is_date(kind):
+        return np.dtype("M8[ms]") if pa.types.is_date64(kind) else np.dtype(np.int32)
+    return None
+
+
+def _part(chunk: pa.Array, dtype: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """The cells of a piece, whatever stands where there is none, and which of them hold a value (None = all).
+
+    By its buffers: Arrow's own way to numpy loads pandas, which takes longer than a report on a small file.
+    """
+    if not len(chunk):
+        return np.zeros(0, dtype), None
+    start, end = chunk.offset, chunk.offset + len(chunk)
+    validity, data = chunk.buffers()[:2]
+    values = _bits(data, start, end) if dtype.kind == "b" else np.frombuffer(data, dtype, count=end)[start:]
+    if pa.types.is_date32(chunk.type):
+        values = values.astype("M8[D]")
+    return values, _bits(validity, start, end) if chunk.null_count else None
+
+
+def _bits(buffer: Any, start: int, end: int) -> NDArray[np.bool_]:
+    return np.unpackbits(np.frombuffer(buffer, np.uint8), count=end, bitorder="little")[start:].view(np.bool_)
+
+
+def _moments(values: NDArray[Any]) -> NDArray[Any]:
+    return values.astype(f"{values.dtype.kind}8[us]") if values.dtype.kind in "Mm" else values
 
 
 def _coded(column: pa.ChunkedArray) -> Coded:
     if not len(column):
         return Coded(codes=np.zeros(0, dtype=np.int32), values=())
     chunks = column.unify_dictionaries().chunks
-    places = pa.chunked_array([chunk.indices.cast(pa.int32()) for chunk in chunks])
-    codes = np.asarray(pc.fill_null(places, -1).to_numpy())
-    return Coded(codes=codes, values=chunks[0].dictionary.to_pylist())
+    dtype = _dtype(chunks[0].type.index_type)
+    assert dtype is not None, "places in a dictionary are whole numbers"
+    parts = [_part(chunk.indices, dtype) for chunk in chunks]
+    codes = [part if valid is None else np.where(valid, part, -1) for part, valid in parts]
+    return Coded(codes=np.concatenate(codes).astype(np.int32, copy=False), values=chunks[0].dictionary.to_pylist())
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -12,7 +12,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 from numpy.typing import NDArray
@@ -246,9 +245,9 @@ def _array(column: pa.ChunkedArray) -> NDArray[Any]:
     if pa.types.is_date(kind):
         return np.asarray(column.cast(pa.timestamp("us")).to_numpy()).astype("datetime64[us]")
     if pa.types.is_decimal(kind):
-        column = pc.cast(column, pa.float64())
+        column = column.cast(pa.float64())
     if pa.types.is_integer(kind) and column.null_count:
-        column = pc.cast(column, pa.float64(), safe=False)
+        column = column.cast(pa.float64(), safe=False)
     if pa.types.is_boolean(kind) and not column.null_count or pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return np.asarray(column.to_numpy())
     return _objects(column.to_pylist() if not pa.types.is_string(kind) else column.to_numpy(zero_copy_only=False))
