@@ -107,12 +107,13 @@ def _show_estimates(report: EstimateReport) -> None:
 
 def _show_drop(report: DropReport) -> None:
     found, loss = report.explanation, report.loss_name
-    rows = [
+    rows: list[list[object]] = [
         ["change", *_cells(found.total)],
         ["  other inputs", *_cells(found.inputs)],
         ["    the reference holds them too", *_cells(found.known_inputs)],
         ["    the reference hardly holds them", *_cells(found.new_inputs)],
         *([f"    with {one.feature}", *_cells(one.part)] for one in found.features),
+        *([["    not told apart by feature", f"{found.unshared:+.4g}", None]] if found.features else []),
         ["  another relation between inputs and label", *_cells(found.relation)],
     ]
     before, now = (output.text(value) for value in report.metrics)

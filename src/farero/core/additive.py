@@ -20,7 +20,7 @@ MOST_BINS: Final = 32
 FOLDS: Final = 5
 
 _MOST_SWEEPS = 30
-_RATE = 0.3
+_RATE = {"mean": 0.3, "odds": 1.0}
 _RIDGE = 5.0
 _ROWS_A_BIN = 60
 _ENOUGH = 1e-4
@@ -180,7 +180,7 @@ def _path(codes: Codes, widths: Sequence[int], target: Floats, aim: Aim, sweeps:
     total = sum(widths)
     starts = np.concatenate([[0], np.cumsum(widths)])
     rows = np.bincount(codes.ravel(), minlength=total).astype(np.float64)
-    damped = _RATE / (rows / (4 if aim == "odds" else 1) + _RIDGE)
+    damped = _RATE[aim] / (rows / (4 if aim == "odds" else 1) + _RIDGE)
     table = np.zeros(total)
     value = np.full(len(target), offset)
     path = [Additive(offset=offset, table=table.copy())]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import pi, sqrt
+from math import sqrt
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -20,15 +20,17 @@ Floats: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = NDArray[np.int64]
 
 BINS: Final = 2000
-"""Bins of a score: one for exactly 0, one for exactly 1, and between them equal steps of arcsin(sqrt(score)), in which every share is known
-equally well (Anscombe, 1948): 3e-7 wide beside 0, 8e-4 in the middle. They are the same for every version, so windows always add up."""
+"""Bins of a score p: one for exactly 0, one for exactly 1, and between them equal steps of sqrt(p / 2) up to one half and their mirror
+image above: 5e-7 wide beside 0 and 1, 1e-3 in the middle. Nearly those of arcsin(sqrt(p)), in which every share is known equally well
+(Anscombe, 1948), at a third of the time. They are the same for every version, so windows always add up."""
 
 LEAST_ROWS: Final = 30
 
 _INNER = BINS - 2
 _GROUPS = 20
 _Z95 = 1.959963984540054
-_CENTRES: Floats = np.concatenate([[0.0], np.sin((np.arange(_INNER) + 0.5) * (pi / 2 / _INNER)) ** 2, [1.0]])
+_STEPS: Floats = (np.arange(_INNER) + 0.5) / _INNER
+_CENTRES: Floats = np.concatenate([[0.0], np.where(_STEPS < 0.5, 2 * _STEPS**2, 1 - 2 * (1 - _STEPS) ** 2), [1.0]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,7 +81,7 @@ class Calibration:
             raise ValueError(f"answers with scores of {len(scores)} classes do not fit a calibration of {len(self.shares)}")
         expected = np.empty((len(self.shares), 2, BINS))
         places = [bin_of(one) for one in scores]
-        counts = np.stack([_count(own, place) for own, place in zip(given, places, strict=True)]).astype(np.int64)
+        counts = np.array([_count(own, place) for own, place in zip(given, places, strict=True)], dtype=np.int64)
         if len(places) == 1:
             expected[0] = counts[0] * self.shares[0]
         else:
@@ -98,17 +100,26 @@ class Calibration:
 
         Source: the expected confusion matrix is that of confidence-based performance estimation, as NannyML describes it.
         """
-        made = figures(Cells(rows=tally.rows, counts=tally.counts.astype(np.float64), positives=tally.expected, scores=_CENTRES))
-        chance = np.where(tally.counts > 0, tally.expected / np.maximum(tally.counts, 1), 0.0)
-        coin = tally.counts * chance * (1 - chance)
+        cells = Cells(rows=tally.rows, counts=tally.counts.astype(np.float64), positives=tally.expected, scores=_CENTRES)
+        coin = tally.expected * (1 - tally.expected / np.maximum(cells.counts, 1))
+        # Every slope is the same for all bins or for both answers, so sums over the other of them will do.
+        coins = (coin.sum(axis=2, keepdims=True), coin.sum(axis=1, keepdims=True))
+        either = cells.counts.sum(axis=1)
+        in_blocks = [
+            [np.bincount(block, weights=one, minlength=len(noise)) for one in own]
+            for block, own, noise in zip(self.blocks, cells.counts, self.noise, strict=True)
+        ]
         found: dict[str, Estimate] = {}
-        for name, figure in made.items():
-            if names is not None and name not in names:
-                continue
-            variance = float((coin * figure.slope**2).sum())
-            pull = (tally.counts * figure.slope).sum(axis=1)
+        for name, figure in figures(cells, names).items():
+            by_bin = figure.slope.shape[2] > 1
+            variance = float((coins[by_bin] * figure.slope**2).sum())
             for at, noise in enumerate(self.noise):
-                variance += float(np.bincount(self.blocks[at], weights=pull[at], minlength=len(noise)) ** 2 @ noise)
+                slope = figure.slope[at]
+                if by_bin:
+                    pull = np.bincount(self.blocks[at], weights=either[at] * slope[0], minlength=len(noise))
+                else:
+                    pull = in_blocks[at][0] * slope[0] + in_blocks[at][1] * slope[1]
+                variance += float(pull**2 @ noise)
             half = _Z95 * sqrt(variance)
             high = np.inf if name == "log_loss" else 2.0 if name == "brier" and len(self.shares) > 1 else 1.0
             found[name] = Estimate(value=figure.value, low=max(figure.value - half, 0.0), high=min(figure.value + half, high))
@@ -184,10 +195,14 @@ def bin_of(scores: Floats) -> Counts:
     >>> bin_of(np.array([0.0, 1e-9, 0.5, 1.0])).tolist()
     [0, 1, 1000, 1999]
     """
-    steps = np.arcsin(np.sqrt(np.clip(scores, 0.0, 1.0))) * (2 / pi * _INNER)
-    places = np.minimum(steps.astype(np.int64), _INNER - 1) + 1
-    places[scores <= 0] = 0
-    places[scores >= 1] = BINS - 1
+    if len(scores) and (scores.min() < 0 or scores.max() > 1):
+        scores = np.clip(scores, 0.0, 1.0)
+    mirrored = 1 - scores
+    steps = np.sqrt(np.minimum(scores, mirrored) * (0.5 * _INNER**2))
+    upper = scores > 0.5
+    np.subtract(_INNER, steps, out=steps, where=upper)
+    places = np.ceil(steps).astype(np.int64)
+    places += mirrored <= 0
     return places
 
 
@@ -244,4 +259,5 @@ def _scored(outputs: Outputs) -> tuple[Floats, NDArray[np.bool_]]:
 
 def _count(given: NDArray[np.bool_], places: Counts, weights: Floats | None = None) -> NDArray[Any]:
     """(2, BINS) rows, or the sums of their weights."""
-    return np.bincount(places + BINS * given, weights=weights, minlength=2 * BINS).reshape(2, BINS)
+    cells = places + np.where(given, BINS, 0)
+    return np.bincount(cells, weights=weights, minlength=2 * BINS).reshape(2, BINS)

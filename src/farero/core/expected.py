@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
@@ -39,103 +39,113 @@ class Cells:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Figure:
-    """A metric's value, and by how much it rises with one more positive row in each cell: (classes, 2, bins)."""
+    """A metric's value, and by how much it rises with one more positive row in each cell: (classes, 2, 1) where that is the same for every
+    bin, (classes, 1, bins) where it is the same whether the model gave the row to the class or not."""
 
     value: float
     slope: Floats
 
 
-def figures(cells: Cells) -> dict[str, Figure]:
+def figures(cells: Cells, names: Sequence[str] | None = None) -> dict[str, Figure]:
     """Every metric that is defined on these cells.
 
     True positives are the expected positives among the rows given to the class, and so on; each metric is then its usual formula, for
     several classes the macro average, as in `core.performance`. ROC AUC counts pairs within one bin as half.
+
+    Args:
+        names: which metrics; None = all.
 
     Returns:
         Metric -> figure; nothing on zero rows.
     """
     if cells.rows == 0:
         return {}
-    made = {name: formula(cells) for name, formula in _FORMULAS.items()}
+    sums = _Sums(counts=cells.counts.sum(axis=2), positives=cells.positives.sum(axis=2))
+    made = {name: formula(cells, sums) for name, formula in _FORMULAS.items() if names is None or name in names}
     return {name: figure for name, figure in made.items() if figure is not None and np.isfinite(figure.value)}
 
 
-def _accuracy(cells: Cells) -> Figure | None:
-    slope = np.zeros_like(cells.positives)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sums:
+    """(classes, 2) over all bins."""
+
+    counts: Floats
+    positives: Floats
+
+
+_Formula: TypeAlias = Callable[[Cells, _Sums], "Figure | None"]
+
+
+def _accuracy(cells: Cells, sums: _Sums) -> Figure | None:
+    slope = np.zeros((len(cells.counts), 2, 1))
     slope[:, 1] = 1 / cells.rows
-    right = float(cells.positives[:, 1].sum())
+    right = float(sums.positives[:, 1].sum())
     if cells.binary:
         slope[:, 0] = -1 / cells.rows
-        right += float((cells.counts - cells.positives)[:, 0].sum())
+        right += float(sums.counts[0, 0] - sums.positives[0, 0])
     return Figure(value=right / cells.rows, slope=slope)
 
 
-_OneClass: TypeAlias = Callable[[Floats, Floats], "tuple[float, float, float] | None"]
-"""(2, bins) counts and expected positives -> value, slope of rows given to the class, slope of the others; None = undefined."""
+_OneClass: TypeAlias = Callable[[float, float, float], "tuple[float, float, float] | None"]
+"""Rows given to the class, rightly given, belonging to it -> value, slope of rows given, slope of the others; None = undefined."""
 
 
-def _precision(counts: Floats, positives: Floats) -> tuple[float, float, float] | None:
-    given = float(counts[1].sum())
-    return (float(positives[1].sum()) / given, 1 / given, 0.0) if given else None
+def _precision(given: float, right: float, true: float) -> tuple[float, float, float] | None:  # noqa: ARG001 (one shape for all three)
+    return (right / given, 1 / given, 0.0) if given else None
 
 
-def _recall(_: Floats, positives: Floats) -> tuple[float, float, float] | None:
-    right, true = float(positives[1].sum()), float(positives.sum())
-    if true <= _LEAST_ROWS:
-        return None
-    return right / true, 1 / true - right / true**2, -right / true**2
+def _recall(given: float, right: float, true: float) -> tuple[float, float, float] | None:  # noqa: ARG001
+    return (right / true, 1 / true - right / true**2, -right / true**2) if true > _LEAST_ROWS else None
 
 
-def _f1(counts: Floats, positives: Floats) -> tuple[float, float, float] | None:
-    right, both = float(positives[1].sum()), float(counts[1].sum() + positives.sum())
-    if both <= _LEAST_ROWS:
-        return None
-    return 2 * right / both, 2 / both - 2 * right / both**2, -2 * right / both**2
+def _f1(given: float, right: float, true: float) -> tuple[float, float, float] | None:
+    both = given + true
+    return (2 * right / both, 2 / both - 2 * right / both**2, -2 * right / both**2) if both > _LEAST_ROWS else None
 
 
-def _macro(one: _OneClass) -> Callable[[Cells], Figure | None]:
+def _macro(one: _OneClass) -> _Formula:
     """The mean over the classes that are expected or predicted; a class never predicted counts as 0, as in `core.performance`."""
 
-    def mean(cells: Cells) -> Figure | None:
-        slope = np.zeros_like(cells.positives)
-        if cells.binary:
-            found = one(cells.counts[0], cells.positives[0])
-            if found is None:
-                return None
-            slope[0, 1], slope[0, 0] = found[1], found[2]
-            return Figure(value=found[0], slope=slope)
-        held = [at for at in range(len(cells.counts)) if cells.counts[at, 1].sum() or cells.positives[at].sum() > _LEAST_ROWS]
+    def mean(cells: Cells, sums: _Sums) -> Figure | None:
+        slope = np.zeros((len(cells.counts), 2, 1))
+        true, right, given = sums.positives.sum(axis=1).tolist(), sums.positives[:, 1].tolist(), sums.counts[:, 1].tolist()
+        held = [at for at in range(len(given)) if cells.binary or given[at] or true[at] > _LEAST_ROWS]
         value = 0.0
         for at in held:
-            found = one(cells.counts[at], cells.positives[at])
-            if found is not None:
-                value += found[0] / len(held)
-                slope[at, 1], slope[at, 0] = found[1] / len(held), found[2] / len(held)
+            found = one(given[at], right[at], true[at])
+            if found is None:
+                if cells.binary:
+                    return None
+                continue
+            value += found[0] / len(held)
+            slope[at, 1], slope[at, 0] = found[1] / len(held), found[2] / len(held)
         return Figure(value=value, slope=slope)
 
     return mean
 
 
-def _brier(cells: Cells) -> Figure | None:
+def _brier(cells: Cells, _: _Sums) -> Figure | None:
     missed = float((cells.positives * (1 - cells.scores) ** 2 + (cells.counts - cells.positives) * cells.scores**2).sum())
-    slope = np.broadcast_to((1 - 2 * cells.scores) / cells.rows, cells.positives.shape)
-    return Figure(value=missed / cells.rows, slope=np.asarray(slope, dtype=np.float64))
+    return Figure(value=missed / cells.rows, slope=_alike((1 - 2 * cells.scores) / cells.rows, cells))
 
 
-def _log_loss(cells: Cells) -> Figure | None:
+def _log_loss(cells: Cells, _: _Sums) -> Figure | None:
     eps = np.finfo(np.float64).eps
     yes, no = -np.log(np.clip(cells.scores, eps, 1)), -np.log(np.clip(1 - cells.scores, eps, 1))
     if cells.binary:
         missed = float((cells.positives * yes + (cells.counts - cells.positives) * no).sum())
-        slope = np.broadcast_to((yes - no) / cells.rows, cells.positives.shape)
-    else:
-        missed = float((cells.positives * yes).sum())
-        slope = np.broadcast_to(yes / cells.rows, cells.positives.shape)
-    return Figure(value=missed / cells.rows, slope=np.asarray(slope, dtype=np.float64))
+        return Figure(value=missed / cells.rows, slope=_alike((yes - no) / cells.rows, cells))
+    missed = float((cells.positives * yes).sum())
+    return Figure(value=missed / cells.rows, slope=_alike(yes / cells.rows, cells))
 
 
-def _roc_auc(cells: Cells) -> Figure | None:
-    slope = np.zeros_like(cells.positives)
+def _alike(slope: Floats, cells: Cells) -> Floats:
+    """The same for every class."""
+    return np.asarray(np.broadcast_to(slope, (len(cells.counts), 1, len(slope))), dtype=np.float64)
+
+
+def _roc_auc(cells: Cells, _: _Sums) -> Figure | None:
+    slope = np.zeros((len(cells.counts), 1, len(cells.scores)))
     value = 0.0
     for at in range(len(cells.counts)):
         positives = cells.positives[at].sum(axis=0)
@@ -151,7 +161,7 @@ def _roc_auc(cells: Cells) -> Figure | None:
     return Figure(value=value, slope=slope)
 
 
-_FORMULAS: Mapping[str, Callable[[Cells], Figure | None]] = MappingProxyType(
+_FORMULAS: Mapping[str, _Formula] = MappingProxyType(
     {
         "accuracy": _accuracy,
         "precision": _macro(_precision),

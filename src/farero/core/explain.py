@@ -11,44 +11,23 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from farero.core import additive
 from farero.core.explained import Explanation, FeaturePart, Part
 from farero.core.fall_by_segment import by_segment, error_of
 from farero.core.schema import Field
+from farero.core.shift_game import Game, Side, fit
 
 Floats: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.int64]
 
 LEAST_ROWS: Final = 50
 MOST_ROWS: Final = 20_000
-PLAYERS: Final = 20
-"""Features that are told apart in the inputs' part, those that tell the two sides apart best; the others go together."""
-
 OTHERS: Final = "other features"
 LITTLE_OVERLAP: Final = 0.2
 
 _EXACT = 8
-_VALUES = 1000
+_VALUES = 400
 _CELLS = 2_000_000
-_SWEEPS = 20
-_STEEPEST = 5.0
 _Z95 = 1.959963984540054
-_TINY = 1e-12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Side:
-    """Rows with their losses.
-
-    Attributes:
-        matrix: (n, features) as `core.matrix.to_matrix` gives it, oldest row first.
-        losses: (n,) finite; see `core.performance.loss`.
-        windows: (n,) number of the window of each row.
-    """
-
-    matrix: Floats
-    losses: Floats
-    windows: Codes
 
 
 def explain(fields: Sequence[Field], reference: Side, current: Side, *, by: Sequence[str] | None = None, seed: int = 0) -> Explanation:
@@ -59,10 +38,12 @@ def explain(fields: Sequence[Field], reference: Side, current: Side, *, by: Sequ
         mean now - mean then = [s - p under the old losses] + [new - old losses under s] + [q - s under the new losses]
 
     which are `known_inputs`, `relation` and `new_inputs`. The weights ds/dp and ds/dq are proportional to c and 1 - c, c the chance that a
-    row is a current one: a cross-fitted additive model of the log odds. They never exceed 1, unlike a ratio q / p.
+    row is a current one: a cross-fitted additive model of the log odds. They never exceed 1, unlike a ratio q / p. What the weights miss,
+    additive models of both sides' losses make good (`Game.everything`).
 
     By feature, the inputs' part is shared by Shapley's rule over the parts of the log odds: moving a set of features means to weight by
-    their share of the odds alone. For up to 8 features over all sets, else over random orders and their reverses.
+    their share of the odds alone. For up to 8 features over all sets, else over random orders and their reverses. What odds and losses
+    together say beyond that stands under `unshared`.
 
     Intervals hold the chance in the rows (and in their windows), that in which inputs either side happened to hold included.
 
@@ -88,11 +69,12 @@ def explain(fields: Sequence[Field], reference: Side, current: Side, *, by: Sequ
     matrix = np.concatenate([sides[0].matrix, sides[1].matrix])
     losses = np.concatenate([sides[0].losses, sides[1].losses])
     is_current = np.repeat([False, True], [len(sides[0].losses), len(sides[1].losses)])
-    game = _game(fields, sides, matrix, is_current)
-    whole = game.play(np.ones(len(game.parts), dtype=np.bool_))
+    game = fit(fields, sides, matrix, is_current)
+    whole = game.everything()
     means = (float(sides[0].losses.mean()), float(sides[1].losses.mean()))
     centred = (-(sides[0].losses - means[0]), sides[1].losses - means[1])
     groups = (sides[0].windows, sides[1].windows)
+    features = _by_feature(game, [field.name for field in fields], groups, seed)
     chosen = [at for at, field in enumerate(fields) if by is None or field.name in by]
     return Explanation(
         rows=(len(losses) - int(is_current.sum()), int(is_current.sum())),
@@ -105,7 +87,8 @@ def explain(fields: Sequence[Field], reference: Side, current: Side, *, by: Sequ
             means[1] - means[0] - whole.known - whole.new,
             (centred[0] - whole.influence[0], centred[1] - whole.influence[1]), groups,
         ),
-        features=_by_feature(game, [field.name for field in fields], groups, seed),
+        features=features,
+        unshared=whole.known + whole.new - sum(one.part.value for one in features),
         overlap=whole.overlap,
         effective_rows=whole.effective_rows,
         by_segment=by_segment([fields[at] for at in chosen], matrix[:, chosen], losses, is_current),
@@ -113,146 +96,7 @@ def explain(fields: Sequence[Field], reference: Side, current: Side, *, by: Sequ
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Move:
-    """What moving some features' inputs does: its two parts, and the influence of each row of either side on them."""
-
-    known: float
-    new: float
-    of_known: tuple[Floats, Floats]
-    of_new: tuple[Floats, Floats]
-    overlap: float
-    effective_rows: tuple[float, float]
-
-    @property
-    def influence(self) -> tuple[Floats, Floats]:
-        """On both parts together."""
-        return self.of_known[0] + self.of_new[0], self.of_known[1] + self.of_new[1]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Losses:
-    """What an additive model of one side's losses expects of the rows of both: an offset, and each player's part (players, n)."""
-
-    offset: float
-    parts: Floats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Game:
-    """Players are features, or several together; `parts` (players, n) is what each adds to the log odds of being a current row."""
-
-    parts: Floats
-    members: tuple[tuple[int, ...], ...]
-    offset: float
-    losses: tuple[_Losses, _Losses]
-    sides: tuple[Side, Side]
-    is_current: NDArray[np.bool_]
-
-    def play(self, moved: NDArray[np.bool_]) -> _Move:
-        """Weight both sides to the inputs that they share, as far as the features that moved tell.
-
-        A row's influence is that of the weighted means, and of its being on its side on the odds: to first order (1 - c) (z - c) times the
-        loss that the inputs let expect, z = 1 for current rows. Without that, sides that differ by chance would seem to differ surely.
-        """
-        then = moved.astype(np.float64)
-        chance = 1 / (1 + np.exp(-(self.offset + then @ self.parts)))
-        c_before, c_now = chance[~self.is_current], chance[self.is_current]
-        before, now = self.sides
-        weights = (_weights(c_before), _weights(1 - c_now))
-        old, new = (float(weight @ side.losses) / len(weight) for weight, side in zip(weights, self.sides, strict=True))
-        means = (float(before.losses.mean()), float(now.losses.mean()))
-        above = [one.offset + then @ one.parts - mean for one, mean in zip(self.losses, (old, new), strict=True)]
-        scale = (max(float(c_before.mean()), _TINY), max(float((1 - c_now).mean()), _TINY))
-        of_known = (
-            weights[0] * (before.losses - old) - (before.losses - means[0])
-            - c_before * (1 - c_before) * above[0][~self.is_current] / scale[0],
-            (1 - c_now) ** 2 * above[0][self.is_current] / scale[0],
-        )  # fmt: skip
-        of_new = (
-            -(c_before**2) * above[1][~self.is_current] / scale[1],
-            (now.losses - means[1]) - weights[1] * (now.losses - new)
-            + c_now * (1 - c_now) * above[1][self.is_current] / scale[1],
-        )  # fmt: skip
-        alike = 4 * chance * (1 - chance)
-        return _Move(
-            known=old - means[0],
-            new=means[1] - new,
-            of_known=of_known,
-            of_new=of_new,
-            overlap=float(alike[~self.is_current].mean() + alike[self.is_current].mean()) / 2,
-            effective_rows=(float(len(weights[0]) ** 2 / (weights[0] ** 2).sum()), float(len(weights[1]) ** 2 / (weights[1] ** 2).sum())),
-        )
-
-
-def _weights(raw: Floats) -> Floats:
-    """Scaled to a mean of 1; all alike where nothing is left to weight."""
-    mean = float(raw.mean())
-    return raw / mean if mean > 0 else np.ones(len(raw))
-
-
-def _game(fields: Sequence[Field], sides: tuple[Side, Side], matrix: Floats, is_current: NDArray[np.bool_]) -> _Game:
-    """Fit the odds and both sides' losses. The features that tell the sides apart best play each by themselves, the others together; those
-    that say nothing do not play."""
-    parts = np.zeros((0, len(is_current)))
-    fold = np.zeros(len(is_current), dtype=np.int64)
-    for side in (is_current, ~is_current):
-        fold[side] = np.arange(int(side.sum())) % additive.FOLDS  # both sides in every fold
-    cut = additive.binning(fields, matrix)
-    codes = cut.codes(matrix)
-    if fields:
-        parts = additive.cross_fit(codes, cut.widths, is_current.astype(np.float64), "odds", fold, most_sweeps=_SWEEPS).parts
-    spread = parts.var(axis=1)
-    speaking = [int(at) for at in np.argsort(-spread, kind="stable") if spread[at] > 0]
-    members: list[tuple[int, ...]] = [(at,) for at in speaking[:PLAYERS]]
-    if len(speaking) > PLAYERS:
-        members.append(tuple(speaking[PLAYERS:]))
-    joined = _joined(parts, members)
-    offset, slope = _recalibrated(joined.sum(axis=0), is_current)
-    losses = []
-    for side, own in ((~is_current, sides[0]), (is_current, sides[1])):
-        if not members:
-            losses.append(_Losses(offset=float(own.losses.mean()), parts=joined))
-            continue
-        fitted = additive.cross_fit(codes[:, side], cut.widths, own.losses, "mean", fold[side], most_sweeps=_SWEEPS)
-        expected = fitted.whole.table[codes]
-        expected[:, side] = fitted.parts
-        losses.append(_Losses(offset=fitted.whole.offset, parts=_joined(expected, members)))
-    return _Game(
-        parts=joined * slope, members=tuple(members), offset=offset, losses=(losses[0], losses[1]), sides=sides, is_current=is_current
-    )
-
-
-def _joined(parts: Floats, members: Sequence[tuple[int, ...]]) -> Floats:
-    """(players, n): a player of several features has the sum of their parts."""
-    return np.stack([parts[list(own)].sum(axis=0) for own in members]) if members else np.zeros((0, parts.shape[1]))
-
-
-def _recalibrated(score: Floats, is_current: NDArray[np.bool_]) -> tuple[float, float]:
-    """Offset and slope that turn a score into log odds with both sides equally heavy: damped fitting stops short of the whole slope.
-
-    Source: Platt (1999), by Newton's method with a faint pull towards slope 1.
-    """
-    share = float(is_current.mean())
-    weight = np.where(is_current, 0.5 / share, 0.5 / (1 - share)) / len(score)
-    offset, slope = 0.0, 1.0
-    if not score.any():
-        return 0.0, 1.0
-    for _ in range(50):
-        chance = 1 / (1 + np.exp(-(offset + slope * score)))
-        left, bend = weight * (is_current - chance), weight * chance * (1 - chance)
-        pull = 1e-4
-        gradient = np.array([left.sum(), left @ score - pull * (slope - 1)])
-        curve = np.array([[bend.sum() + 1e-9, bend @ score], [bend @ score, bend @ score**2 + pull]])
-        step = np.linalg.solve(curve, gradient)
-        step *= min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
-        offset, slope = offset + float(step[0]), float(np.clip(slope + float(step[1]), 0.0, _STEEPEST))
-        if float(np.abs(step).max()) < 1e-9:
-            break
-    return offset, slope
-
-
-def _by_feature(game: _Game, names: Sequence[str], groups: tuple[Codes, Codes], seed: int) -> tuple[FeaturePart, ...]:
+def _by_feature(game: Game, names: Sequence[str], groups: tuple[Codes, Codes], seed: int) -> tuple[FeaturePart, ...]:
     count = len(game.parts)
     if not count:
         return ()
@@ -273,7 +117,7 @@ class _Shared:
     errors: list[float]
 
 
-def _exact(game: _Game) -> _Shared:
+def _exact(game: Game) -> _Shared:
     """Over every set of players."""
     count = len(game.parts)
     worth = {
@@ -295,7 +139,7 @@ def _exact(game: _Game) -> _Shared:
     return _Shared(values=values, influences=influences, errors=[0.0] * count)
 
 
-def _sampled(game: _Game, seed: int) -> _Shared:
+def _sampled(game: Game, seed: int) -> _Shared:
     """Over random orders, each with its reverse, which takes out most of the sampling error."""
     count = len(game.parts)
     random = np.random.default_rng(seed)

@@ -45,6 +45,8 @@ def page(report: DropReport) -> str:
         ("another relation", found.relation),
     ]
     features = [(one.feature, one.part) for one in found.features[:MOST_FEATURES]]
+    if features:
+        features.append(("not told apart", Part(value=found.unshared, low=found.unshared, high=found.unshared)))
     return "".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',

@@ -74,7 +74,8 @@ class Explanation:
         known_inputs: inputs that the reference holds too, but fewer of them (or more).
         new_inputs: inputs that the reference hardly holds.
         relation: the same inputs lose more (or less) than they did.
-        features: `known_inputs + new_inputs` by feature; they add up to it exactly.
+        features: `inputs` by feature.
+        unshared: what the features leave over: with it they add up to `inputs` exactly.
         overlap: how alike the inputs are [0-1]: 1 = the same, 0 = nothing in common, and the parts cannot be told apart.
         effective_rows: rows of either side that the relation's part rests on.
         by_segment: the same change by level or range of each feature.
@@ -88,6 +89,7 @@ class Explanation:
     inputs: Part
     relation: Part
     features: tuple[FeaturePart, ...]
+    unshared: float
     overlap: float
     effective_rows: tuple[float, float]
     by_segment: tuple[FeatureSegments, ...]

@@ -11,11 +11,11 @@ import numpy as np
 
 from farero.core import explain as core
 from farero.core import performance
-from farero.core.explain import Side
 from farero.core.explained import LABELS_NOTE, SURROGATES, DropReport, Span
 from farero.core.label import LabelSpec
 from farero.core.matrix import to_matrix
 from farero.core.schema import Schema
+from farero.core.shift_game import Side
 from farero.errors import BadInput
 from farero.ports import PredictionLog
 from farero.serving import frozen, stored

@@ -62,7 +62,9 @@ def test_slopes_are_what_one_more_positive_row_changes(kind: str) -> None:
         more[at] += step
         moved = figures(Cells(rows=cells.rows, counts=cells.counts, positives=more, scores=cells.scores))
         for name, figure in found.items():
-            assert (moved[name].value - figure.value) / step == pytest.approx(figure.slope[at], abs=1e-6), (name, at)
+            assert (moved[name].value - figure.value) / step == pytest.approx(
+                np.broadcast_to(figure.slope, cells.counts.shape)[at], abs=1e-6
+            ), (name, at)
 
 
 def test_what_is_undefined_is_left_out() -> None:

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from farero.core.explain import OTHERS, PLAYERS, Side, explain
+from farero.core.explain import OTHERS, explain
 from farero.core.explained import Explanation
 from farero.core.field import Field
+from farero.core.shift_game import PLAYERS, Side
 
 FIELDS = tuple(Field(name=name, kind="number", missing=True) for name in ("a", "b", "c"))
 ROWS = 6000
@@ -22,7 +23,7 @@ def side(seed: int, *, shift: float = 0.0, harder: float = 0.0, rows: int = ROWS
 
 def exactly(found: Explanation) -> None:
     assert found.known_inputs.value + found.new_inputs.value + found.relation.value == pytest.approx(found.total.value, abs=1e-12)
-    assert sum(one.part.value for one in found.features) == pytest.approx(found.inputs.value, abs=1e-9)
+    assert sum(one.part.value for one in found.features) + found.unshared == pytest.approx(found.inputs.value, abs=1e-9)
     for one in found.by_segment:
         assert sum(segment.mix + segment.within.value for segment in one.segments) == pytest.approx(found.total.value, abs=1e-9)
 
@@ -35,7 +36,7 @@ def test_where_only_the_inputs_changed_the_inputs_have_it_all_and_the_feature_th
     assert found.inputs.value == pytest.approx(found.total.value, abs=0.06)
     assert found.relation.low < 0 < found.relation.high
     assert found.features[0].feature == "a"
-    assert found.features[0].part.value == pytest.approx(found.inputs.value, abs=0.02)
+    assert found.features[0].part.value == pytest.approx(found.inputs.value, abs=0.04)
     assert not any(segment.clear for one in found.by_segment if one.feature != "a" and one.uneven_p is None for segment in one.segments)
 
 
@@ -44,7 +45,7 @@ def test_where_only_the_relation_changed_the_relation_has_it_all_and_the_segment
     found = explain(FIELDS, side(3), side(4, harder=1.0))
     exactly(found)
     assert found.relation.value == pytest.approx(0.5, abs=0.06)
-    assert found.inputs.value == pytest.approx(0.0, abs=0.03)
+    assert found.inputs.value == pytest.approx(0.0, abs=0.06)
     assert found.overlap > 0.95
     assert found.by_segment[0].feature == "b"
     assert {segment.name.split()[0] for segment in found.by_segment[0].segments if segment.clear and segment.within.value > 0.05}

@@ -10,7 +10,7 @@ from farero.core.performance import METRICS
 NONE = Part(value=0.0, low=-1.0, high=1.0)
 SPAN = Span(start=datetime(2024, 1, 1, tzinfo=UTC), end=datetime(2024, 2, 1, tzinfo=UTC))
 EMPTY = Explanation(
-    rows=(100, 100), loss=(1.0, 1.0), total=NONE, known_inputs=NONE, new_inputs=NONE, inputs=NONE, relation=NONE, features=(),
+    rows=(100, 100), loss=(1.0, 1.0), total=NONE, known_inputs=NONE, new_inputs=NONE, inputs=NONE, relation=NONE, features=(), unshared=0.0,
     overlap=1.0, effective_rows=(100.0, 100.0), by_segment=(),
 )  # fmt: skip
 
