@@ -32,7 +32,7 @@ CACHE = Path.home() / ".cache" / "farero-benchmarks"
 PACKAGES = {
     "evidently": ("evidently==0.7.23", "pandas==2.3.3", "pyarrow"),  # it imports a name that pandas 3 no longer has
     "scipy": ("scipy", "pandas", "pyarrow"),
-    "alibi": ("alibi-detect", "pandas", "pyarrow"),
+    "alibi": ("alibi-detect", "pandas", "pyarrow<21"),  # it wants numpy 1
 }
 
 # Each defines report(reference, current); the rest is the same for all.
@@ -218,13 +218,14 @@ def environment(name: str, packages: Sequence[str] = ()) -> Path:
     """The Python of a peer's virtual environment, made on the first run."""
     home = CACHE / "venvs" / f"reports-{name}"
     python = home / "bin" / "python"
-    if not (home / "made").exists():
+    made = home / "made"
+    if not made.exists() or made.read_text() != " ".join(PACKAGES[name]):
         uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}") or "uv"
         print(f"installing {name}", file=sys.stderr)
         subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(home)], check=True, capture_output=True)
         wanted = packages or PACKAGES[name]
         subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), *wanted], check=True, capture_output=True)
-        (home / "made").touch()
+        made.write_text(" ".join(PACKAGES[name]))
     return python
 
 
