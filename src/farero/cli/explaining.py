@@ -113,9 +113,10 @@ def _show_drop(report: DropReport) -> None:
         ["    the reference holds them too", *_cells(found.known_inputs)],
         ["    the reference hardly holds them", *_cells(found.new_inputs)],
         *([f"    with {one.feature}", *_cells(one.part)] for one in found.features),
-        *([["    not told apart by feature", f"{found.unshared:+.4g}", None]] if found.features else []),
         ["  another relation between inputs and label", *_cells(found.relation)],
     ]
+    if found.features:
+        rows.insert(-1, ["    not told apart by feature", f"{found.unshared:+.4g}", None])
     before, now = (output.text(value) for value in report.metrics)
     title = f"{report.model} {report.version}: {report.metric} {before} -> {now}; {loss} {found.loss[0]:.4g} -> {found.loss[1]:.4g}"
     output.table(title, [f"part of the change of {loss}", "worse by", "95 %"], rows, right=["worse by", "95 %"])

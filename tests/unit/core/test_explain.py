@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from farero.core.explain import OTHERS, explain
@@ -140,3 +143,29 @@ def test_models_without_features_have_a_relation_only() -> None:
     before, now = (Side(matrix=np.zeros((100, 0)), losses=np.full(100, loss), windows=np.zeros(100, dtype=np.int64)) for loss in (1.0, 2.0))
     found = explain((), before, now)
     assert (found.relation.value, found.inputs.value, found.features) == (1.0, 0.0, ())
+
+
+@pytest.mark.row("M7")
+def test_bikes_of_2012_are_rented_more_at_the_same_hours_and_weather_so_it_is_the_relation() -> None:
+    """A mean by hour and working day of September 2011, a year later: the trend is no input, and rush hours gained most."""
+    frame = pd.read_parquet(Path(__file__).parents[3] / "examples" / "bikes" / "hours.parquet")
+    year, month = frame["ts"].dt.year, frame["ts"].dt.month
+    learnt = frame[(year == 2011) & (month == 9)].groupby(["hr", "workingday"])["cnt"].mean()
+    names = ("hr", "workingday", "temp", "hum", "windspeed")
+
+    def autumn(of: int) -> Side:
+        part = frame[(year == of) & month.isin([10, 11])]
+        expected = learnt.loc[list(zip(part["hr"], part["workingday"], strict=True))].to_numpy()
+        days = (part["ts"] - pd.Timestamp("2011-01-01")).dt.days.to_numpy()
+        return Side(
+            matrix=part[list(names)].to_numpy(dtype=float), losses=np.abs(part["cnt"].to_numpy() - expected), windows=days.astype(np.int64)
+        )
+
+    found = explain(tuple(Field(name=name, kind="number") for name in names), autumn(2011), autumn(2012))
+    exactly(found)
+    assert found.overlap > 0.7
+    assert found.total.value > 40
+    assert found.relation.value == pytest.approx(found.total.value, rel=0.2) and found.relation.low > 0.7 * found.total.value
+    assert found.by_segment[0].feature == "hr"
+    worst = max(found.by_segment[0].segments, key=lambda segment: segment.within.value)
+    assert worst.clear and worst.name == "13 < hr ≤ 18"
