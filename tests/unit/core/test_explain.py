@@ -168,4 +168,4 @@ def test_bikes_of_2012_are_rented_more_at_the_same_hours_and_weather_so_it_is_th
     assert found.relation.value == pytest.approx(found.total.value, rel=0.2) and found.relation.low > 0.7 * found.total.value
     assert found.by_segment[0].feature == "hr"
     worst = max(found.by_segment[0].segments, key=lambda segment: segment.within.value)
-    assert worst.clear and worst.name == "13 < hr ≤ 18"
+    assert worst.clear and worst.name == "14 < hr ≤ 19"
