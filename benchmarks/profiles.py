@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +33,10 @@ from farero.core.profiled import merge
 from farero.core.reference import Reference, freeze_values
 from farero.core.schema import Field, Schema
 
+BEGIN = "<!-- figures: python benchmarks/profiles.py --markdown docs/steps/profile.md -->"
+END = "<!-- end of figures -->"
 CACHE = Path.home() / ".cache" / "farero-benchmarks"
-PEER = ("whylogs==1.6.4", "pandas", "pyarrow")
+PEER = ("whylogs==1.6.4", "numpy<2", "pandas<3", "pyarrow<21")  # it names what numpy 2 no longer has
 NUMBERS = [*(f"number_{i}" for i in range(8)), *(f"amount_{i}" for i in range(6)), *(f"count_{i}" for i in range(3))]
 CHOICES = {"choice_5": 5, "choice_50": 50}
 SCHEMA = Schema(
@@ -46,6 +48,7 @@ SCHEMA = Schema(
 )
 REFERENCE_ROWS = 200_000
 DAYS, DAY_ROWS = 30, 10_000
+STEPS = ("read", "batches", "profile", "bare")
 
 WHYLOGS = """
 import sys, time, warnings
@@ -64,8 +67,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--without-peer", action="store_true", help="leave whylogs out")
-    parser.add_argument("--markdown", type=Path, help="write the tables here")
-    parser.add_argument("--step", choices=("read", "profile", "bare"), help=argparse.SUPPRESS)
+    parser.add_argument("--markdown", type=Path, help="write the tables here, between the marks if it has some")
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
@@ -80,7 +83,14 @@ def main() -> None:
     print("\n".join(text(table) for table in tables))
     print("\n".join(f"{name}: {value}" for name, value in machine().items()))
     if wanted.markdown:
-        wanted.markdown.write_text("\n".join(markdown(table) for table in tables))
+        put_into(wanted.markdown, tables)
+
+
+def put_into(path: Path, tables: list[Table]) -> None:
+    """Write a document, or the part of one that stands between the marks."""
+    said = "\n".join([*map(markdown, tables), *(f"- {name}: {value}" for name, value in machine().items())])
+    before, found, rest = (path.read_text() if path.exists() else "").partition(BEGIN)
+    path.write_text(f"{before}{BEGIN}\n\n{said}\n\n{END}{rest.partition(END)[2]}" if found else said)
 
 
 def least(times: int, **contestants: Callable[[], object]) -> dict[str, float]:
@@ -157,20 +167,26 @@ def counting(rows: int) -> Table:
 def profile_of(reference: Reference, path: Path, *, copies: bool = True) -> Profile:
     """A file's profile, one batch in memory at a time."""
     reader, builder = Reader(SCHEMA), Builder(reference, copies=copies)
-    with pq.ParquetFile(path, read_dictionary=list(CHOICES), pre_buffer=False) as file:
-        for batch in file.iter_batches(batch_size=BLOCK_ROWS, use_threads=False):
-            columns, names = reader.read(batch)
-            builder.add(columns, None, names)
+    for batch in batches(path):
+        columns, names = reader.read(batch)
+        builder.add(columns, None, names)
     return builder.finish()
+
+
+def batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """A file, one batch in memory at a time."""
+    with pq.ParquetFile(path, read_dictionary=list(CHOICES), pre_buffer=False) as file:
+        yield from file.iter_batches(batch_size=BLOCK_ROWS, use_threads=False)
 
 
 def from_parquet(rows: int, *, peer: bool) -> Table:
     """A whole file, beside reading it; each in fresh processes, for the memory of one read is not to be had again for nothing."""
     parquet(100_000), parquet(rows)
-    figure = {what: min((alone(what, rows) for _ in range(5)), key=lambda found: found[0]) for what in ("read", "profile", "bare")}
+    figure = {what: min((alone(what, rows) for _ in range(5)), key=lambda found: found[0]) for what in STEPS}
     read = figure["read"][0]
     words = {
-        "read": "read the file into an Arrow table", "profile": "read it and make the profile", "bare": "the same without duplicates"
+        "read": "read the file into an Arrow table", "batches": "read it batch by batch, keeping nothing",
+        "profile": "read it and make the profile", "bare": "the same without duplicates",
     }  # fmt: skip
     lines = [
         [words[what], f"{cpu_s:.3f}", f"{cpu_s / read:.2f}×", f"{held / 20:,.0f}" if held else "–"]
@@ -198,6 +214,10 @@ def step(what: str, rows: int) -> str:
     def run(path: Path) -> Profile | None:
         if what == "read":
             pq.read_table(path, use_threads=False)
+        elif what == "batches":
+            for _ in batches(path):
+                pass
+        if what in ("read", "batches"):
             return None
         return profile_of(reference, path, copies=what == "profile")
 
