@@ -18,7 +18,7 @@ from farero.project import config
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md"), *ROOT.glob("*.md")])
-STEPS = ["predict", "record", "label", "profile", "monitor", "alert", "decide", "retrain", "validate", "promote", "notify"]
+STEPS = ["predict", "record", "label", "profile", "intake", "monitor", "alert", "decide", "retrain", "validate", "promote", "notify"]
 
 CODES = [value.code for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.FareroError)]
 
