@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 Floats: TypeAlias = NDArray[np.float64]
 PsiReading: TypeAlias = Literal["stable", "moderate", "large"]
 
-_PIECE = 1 << 14
 _SERIES = 4 * np.arange(1, 101) ** 2  # Kolmogorov's series is exact to 1e-16 well before 100 terms wherever p < 1 - 1e-8
 
 
@@ -75,48 +74,6 @@ def ks_bounds(reference: ArrayLike, current: ArrayLike, single: NDArray[np.bool_
     # Where one side has no row in a bin, the largest difference is at one of its ends already.
     inside = np.where((p > 0) & (q > 0), inside, 0.0)
     return lower, float(min(max(lower, np.max(inside)), 1.0))
-
-
-def ks_and_wasserstein(reference: NDArray[Any], current: NDArray[Any]) -> tuple[float, float]:
-    """Kolmogorov-Smirnov and Wasserstein-1 distances between two samples, exact, from one merge.
-
-    Args:
-        reference: (n,) finite values in ascending order, n > 0.
-        current: (m,) the same, m > 0.
-
-    Returns:
-        KS distance [0-1], and Wasserstein distance [unit of the values].
-
-    Raises:
-        ValueError: a sample is empty.
-
-    Source: equal to `scipy.stats.ks_2samp(...).statistic` and `scipy.stats.wasserstein_distance`.
-
-    >>> ks_and_wasserstein(np.array([0.0, 1.0]), np.array([0.5, 1.5]))
-    (0.5, 0.5)
-    """
-    n, m = len(reference), len(current)
-    if not n or not m:
-        raise ValueError("a distance needs values on both sides, and one side is empty")
-    # Piece by piece, cut between two values: what fits into the processor's cache is merged twice as fast.
-    cuts = (reference if n >= m else current)[_PIECE - 1 :: _PIECE]
-    of_reference = [0, *np.searchsorted(reference, cuts, side="right").tolist(), n]
-    of_current = [0, *np.searchsorted(current, cuts, side="right").tolist(), m]
-    farthest = area = 0.0
-    for a, b, c, d in zip(of_reference[:-1], of_reference[1:], of_current[:-1], of_current[1:], strict=True):
-        if b - a + d - c:
-            together = np.concatenate([reference[a:b], current[c:d]])
-            order = np.argsort(together, kind="stable")  # two runs in order: one merge
-            following = min(reference[b] if b < n else np.inf, current[d] if d < m else np.inf)
-            ends = np.append(together[order], following if b < n or d < m else together[order[-1]])
-            # Past place i there are `passed` current values and i + 1 - passed others; ties have no width, so their order is of no matter.
-            passed = np.cumsum(order >= b - a)
-            apart = np.abs((np.arange(1 + a, 1 + a + len(order)) - passed) / n - (passed + c) / m)
-            with np.errstate(over="ignore"):
-                widths = np.diff(ends).astype(np.float64)
-                farthest = max(farthest, float(np.max(apart, where=widths > 0, initial=0.0)))
-                area += dot(apart, widths)
-    return farthest, area
 
 
 def dot(a: Floats, b: Floats) -> float:

@@ -15,16 +15,6 @@ RANDOM = np.random.default_rng(5)
 
 
 @pytest.mark.row("M1")
-@pytest.mark.parametrize(("n", "m"), [(2, 3), (10, 1000), (500, 500), (40_000, 200), (300, 50_000)])
-@pytest.mark.parametrize("digits", [8, 0])
-def test_ks_and_wasserstein_of_samples_equal_scipy(n: int, m: int, digits: int) -> None:
-    a, b = np.sort(np.round(RANDOM.normal(0, 2, n), digits)), np.sort(np.round(RANDOM.normal(0.4, 3, m), digits))
-    ks, moved = distance.ks_and_wasserstein(a, b)
-    assert ks == pytest.approx(stats.ks_2samp(a, b, method="asymp").statistic, abs=1e-9)
-    assert moved == pytest.approx(stats.wasserstein_distance(a, b), rel=1e-9)
-
-
-@pytest.mark.row("M1")
 def test_ks_of_counts_is_the_ks_of_rows_where_a_bin_holds_one_value() -> None:
     a, b = RANDOM.integers(0, 20, 500), RANDOM.integers(2, 20, 300)
     counted = distance.ks(np.bincount(a, minlength=20), np.bincount(b, minlength=20))
@@ -114,8 +104,3 @@ def test_what_cannot_be_compared_is_refused(measure: Callable[[list[int], list[i
         measure([1, 2], [1, 2, 3])
     with pytest.raises(ValueError, match="one side is empty"):
         measure([1, 2], [0, 0])
-
-
-def test_a_sample_without_values_is_refused() -> None:
-    with pytest.raises(ValueError, match="one side is empty"):
-        distance.ks_and_wasserstein(np.zeros(0), np.ones(3))
