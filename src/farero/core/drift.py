@@ -107,7 +107,8 @@ class _Plan:
         shares: (ordered, bins) cumulative shares of the reference; 1 behind a column's last bin.
         widths: (ordered, bins - 2) of the bins between edges [unit]; 0 behind the last.
         levels: (levelled, levels + 1) counts of the reference; 0 for new levels, which come behind a column's last one.
-        groups: (cells,) of both tables flattened, which group of which column each belongs to.
+        runs: where stretches of cells of one group begin, in both tables flattened; most groups are one stretch.
+        groups: (runs,) which group of which column each belongs to.
         group_shares: (ordered + levelled, groups) of the reference.
     """
 
@@ -118,6 +119,7 @@ class _Plan:
     shares: Floats
     widths: Floats
     levels: Floats
+    runs: Counts
     groups: Counts
     group_shares: Floats
 
@@ -154,10 +156,11 @@ def _plan_of(columns: tuple[ColumnReference, ...]) -> _Plan:
         held = grouped(columns[at].counts, columns[at].groups)
         group_shares[row, : len(held)] = held / before[at]
     first = np.arange(len(chosen))[:, None] * size
-    groups = [groups[0] + first[: len(ordered)], groups[1] + first[len(ordered) :]]
+    flat = np.concatenate([(groups[0] + first[: len(ordered)]).ravel(), (groups[1] + first[len(ordered) :]).ravel()])
+    runs = np.flatnonzero(np.diff(flat, prepend=-1))
     return _Plan(
         columns=columns, before=before, ordered=ordered, levelled=levelled, shares=shares, widths=widths, levels=levels,
-        groups=np.concatenate([table.ravel() for table in groups]), group_shares=group_shares,
+        runs=runs, groups=flat[runs], group_shares=group_shares,
     )  # fmt: skip
 
 
@@ -238,7 +241,8 @@ def _ks_and_wasserstein(plan: _Plan, counts: Floats, after: Floats) -> tuple[lis
 def _psi_and_jensen_shannon(plan: _Plan, cells: Floats, after: Floats) -> tuple[list[float], list[float]]:
     """Over the groups of each column; see `distance.psi` and `distance.jensen_shannon`."""
     p = plan.group_shares
-    q = np.bincount(plan.groups, weights=cells, minlength=p.size)[: p.size].reshape(p.shape) / after[:, None]
+    held = np.add.reduceat(cells, plan.runs) if len(plan.runs) else np.zeros(0)
+    q = np.bincount(plan.groups, weights=held, minlength=p.size).reshape(p.shape) / after[:, None]
     floored_p, floored_q = np.maximum(p, _FLOOR), np.maximum(q, _FLOOR)
     index = ((floored_q - floored_p) * np.log(floored_q / floored_p)).sum(axis=1)
     middle = np.maximum((p + q) / 2, 1e-300)

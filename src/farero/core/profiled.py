@@ -206,10 +206,11 @@ def _unpack(many: Sequence[StoredProfile]) -> Profile:
     sums, low, high = real[:, :, :4].sum(axis=0), np.fmin.reduce(real[:, :, 4]), np.fmax.reduce(real[:, :, 5])
     layout = unpack(one.layout, _Layout)
     ends = list(accumulate(layout.sizes))
+    named = {name for each in many for name in each.new_values}
     made = [
         ColumnProfile(
             name=name, counts=counts[start:end], missing=missing, infinite=infinite, new=new,
-            new_values=_add_names([each.new_values[name] for each in many if name in each.new_values]),
+            new_values=_add_names([each.new_values[name] for each in many if name in each.new_values]) if name in named else {},
             total=of_values[0], squares=of_values[1], under=of_values[2], over=of_values[3], low=_or_none(least), high=_or_none(most),
         )
         for name, start, end, (missing, infinite, new), of_values, least, most in zip(
