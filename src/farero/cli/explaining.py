@@ -127,8 +127,7 @@ def _show_drop(report: DropReport) -> None:
         f"{found.effective_rows[0]:,.0f} and {found.effective_rows[1]:,.0f} rows in effect.",
         markup=False,
     )
-    segments = [segment for one in found.by_segment for segment in one.segments]
-    segments.sort(key=lambda segment: (not segment.clear, -abs(segment.within.value)))
+    segments = [segment for one in found.by_segment for segment in sorted(one.segments, key=lambda segment: -abs(segment.within.value))]
     shown = [
         [
             one.name,
@@ -141,7 +140,9 @@ def _show_drop(report: DropReport) -> None:
         for one in segments[:_MOST_SEGMENTS]
     ]
     columns = ["segment", "share", "loss then", "loss now", "by its size", "within it", ""]
-    output.table("Where: each feature's segments add up to the whole change", columns, shown, right=columns[1:-1])
+    output.table(
+        "Where, by the features that tell most: each feature's segments add up to the whole change", columns, shown, right=columns[1:-1]
+    )
     for note in (*found.notes, *report.notes):
         say(note, markup=False)
 

@@ -107,16 +107,17 @@ def _bars(rows: Sequence[tuple[str, Part]]) -> str:
 
 
 def _segments(found: Sequence[FeatureSegments]) -> str:
-    every = [segment for one in found for segment in one.segments]
-    every.sort(key=lambda segment: (not segment.clear, -abs(segment.within.value)))
+    # Features come with the most uneven first: a rise that is the same everywhere says nothing of where.
+    every = [segment for one in found for segment in sorted(one.segments, key=lambda segment: -abs(segment.within.value))]
     if not every:
         return ""
     head = "".join(f'<th scope="col">{name}</th>' for name in ("segment", "share", "loss", "by its size", "within it", "95 %", ""))
     body = "".join(_row(segment) for segment in every[:MOST_SEGMENTS])
     left = len(every) - MOST_SEGMENTS
-    note = f'<p class="dim">{left} more segments, none of them graver, are in the JSON output only.</p>' if left > 0 else ""
+    note = f'<p class="dim">{left} more segments, of features that tell less, are in the JSON output only.</p>' if left > 0 else ""
     return (
-        '<h2>Where</h2><p class="dim">The segments of one feature add up to the whole change; those of two features tell it twice.</p>'
+        '<h2>Where</h2><p class="dim">The segments of one feature add up to the whole change; those of two features tell it twice. '
+        "Features whose segments changed most unevenly come first.</p>"
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{note}'
     )
 
