@@ -56,7 +56,7 @@ class Bands:
         chance: that one band is passed in one window while nothing is wrong.
         period: windows in a season; 1 = none.
         shares: of each column and fault; duplicates are of whole rows: `ROWS`.
-        largest: column -> (period, groups) the largest share that each group of values held in any window, for columns that turn constant.
+        largest: column -> (groups,) the largest share that each group of values held in any window, for columns that turn constant.
         moving: columns whose values go up with time, such as dates and running numbers: they leave their range by nature.
         ahead_s: column of dates -> how far its dates lay beyond the end of the newest window [s].
         size_s: length of a window [s]; None = windows by count.
@@ -105,7 +105,7 @@ class Bands:
         own = self.shares.get((column, "missing"))
         return own is None or float(own.highest[number % self.period]) ** rows >= self.chance
 
-    def may_be_stuck(self, column: str, held: int, number: int, values: int) -> bool:
+    def may_be_stuck(self, column: str, held: int, values: int) -> bool:
         """Whether all of a window's values may lie in one bin.
 
         Args:
@@ -115,7 +115,7 @@ class Bands:
         known = self.largest.get(column)
         if known is None:
             return True
-        return float(known[number % self.period, self.groups[column][held]]) ** (values - 1) >= self.chance
+        return float(known[self.groups[column][held]]) ** (values - 1) >= self.chance
 
     def until(self, column: str, number: int) -> float | None:
         """Up to when dates of this column may reach in a window without being odd [s since 1970]; None = not known."""
@@ -153,7 +153,7 @@ def learn(reference: Reference, days: Days, size_s: float | None) -> Bands:
     chance = FALSE_FINDINGS_A_YEAR / (windows_a_year(size_s or 86_400.0) * max(len(keys) + len(own), 1))
     return Bands(
         chance=chance, period=period, shares=_shares(keys, hits, rows, days.numbers, period, chance),
-        largest={column.name: _largest(column, held, days.numbers % period, period) for column in own},
+        largest={column.name: _largest(column, held) for column in own},
         groups={column.name: column.group for column in own},
         moving=frozenset(column.name for column in own if _is_moving(column, held)),
         ahead_s=_ahead(reference, days, size_s), size_s=size_s,
@@ -282,18 +282,20 @@ def _plan(keys: list[tuple[str, Fault]]) -> Layout:
     )  # fmt: skip
 
 
-def _largest(column: Cells, held: NDArray[np.int64], slots: Counts, period: int) -> Floats:
-    """(period, groups) the largest share of each group in any window, one row more than was seen; 1 where nothing is known."""
-    made = np.ones((period, max(column.groups, 1)))
+def _largest(column: Cells, held: NDArray[np.int64]) -> Floats:
+    """(groups,) the largest share of each group in any window, one row more than was seen; 1 where a window was that group alone.
+
+    Of a column that most windows hold one value of, such as a holiday's flag, all are 1: what day it is says nothing of the source. All
+    weekdays together: the holiday that falls on a Wednesday this year fell on another day last year.
+    """
     own = held[:, column.groups_from() : column.groups_from() + column.groups]
     rows = own.sum(axis=1, keepdims=True)
     told = rows[:, 0] > 1
-    for slot in range(period):
-        chosen = told & (slots == slot)
-        chosen = chosen if chosen.any() else told
-        if chosen.any():
-            made[slot] = np.where(own[chosen] == rows[chosen], 1.0, (own[chosen] + 1) / (rows[chosen] + 2)).max(axis=0)
-    return made
+    alone = (own == rows) & told[:, None]
+    if not told.any() or 2 * int(alone.any(axis=1).sum()) > int(told.sum()):
+        return np.ones(max(column.groups, 1))
+    largest: Floats = np.where(alone[told], 1.0, (own[told] + 1) / (rows[told] + 2)).max(axis=0)
+    return largest
 
 
 def _is_moving(column: Cells, held: NDArray[np.int64]) -> bool:

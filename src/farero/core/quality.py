@@ -115,7 +115,7 @@ class _Case:
         if not values or int((ref.counts > 0).sum()) < 2:
             return None
         if self.bands is not None:
-            if self.bands.may_be_stuck(ref.name, int(held.argmax()), self.number, now.values):
+            if self.bands.may_be_stuck(ref.name, int(held.argmax()), now.values):
                 return None
         elif ref.constant_windows or not _surprise(float(ref.counts[held][0] / values), now.values, values):
             return None

@@ -66,7 +66,7 @@ def test_nothing_is_known_of_a_column_that_is_not_there(sound: tuple[Reference, 
     bands = sound[2]
     assert bands.limit("ghost", "missing", 61, 400) == 1.0
     assert bands.expected("ghost", "missing", 61) == 0.0
-    assert bands.may_be_all("ghost", 61, 400) and bands.may_be_stuck("ghost", 0, 61, 400)
+    assert bands.may_be_all("ghost", 61, 400) and bands.may_be_stuck("ghost", 0, 400)
     assert bands.until("ghost", 61) is None
     assert bands.limit("amount", "missing", 61, 0) == 1.0
 
@@ -128,14 +128,25 @@ def test_a_column_without_values_is_news_unless_windows_were_so(sound: tuple[Ref
 
 @pytest.mark.row("M4")
 def test_a_stuck_column_is_news_unless_a_window_was_so(sound: tuple[Reference, Days, Bands]) -> None:
-    assert not sound[2].may_be_stuck("active", 0, 61, 400)
-    assert sound[2].may_be_stuck("active", 0, 61, 8)
+    assert not sound[2].may_be_stuck("active", 0, 400)
+    assert sound[2].may_be_stuck("active", 0, 8)
     tables = [
         {**columns(400, day), "active": np.zeros(400, dtype=np.int8) if day == 3 else columns(400, day)["active"]} for day in range(20)
     ]
     bands = learnt(tables)[2]
-    assert bands.may_be_stuck("active", 0, 61, 100_000)
-    assert not bands.may_be_stuck("active", 1, 61, 400)
+    assert bands.may_be_stuck("active", 0, 100_000)
+    assert not bands.may_be_stuck("active", 1, 400)
+
+
+@pytest.mark.row("M4")
+def test_a_flag_that_says_what_day_it_is_may_be_one_value_all_day() -> None:
+    def table(day: int) -> Columns:
+        return {**columns(24, day), "active": np.full(24, day in (17, 40), dtype=np.int8)}
+
+    _, _, bands = learnt([table(day) for day in range(56)])
+    assert bands.may_be_stuck("active", 1, 24) and bands.may_be_stuck("active", 0, 24)
+    never = learnt([{**table(day), "active": np.zeros(24, dtype=np.int8)} for day in range(56)])[2]
+    assert never.may_be_stuck("active", 1, 24)
 
 
 def test_a_number_that_goes_up_with_time_has_no_range() -> None:
