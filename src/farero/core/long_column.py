@@ -10,13 +10,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from farero.core.distance import dot
+from farero.core.distance import dot, ks_bounds
 from farero.core.ordered_column import MOST_LEVELS, OrderedColumn, common_kind, drawn_rows, paired_rows
 from farero.core.pairs import halves, halves_of_flags
 from farero.core.profile import ColumnProfile
 from farero.core.raw_column import RawCells, RawColumn, RawKind, look_at, read
 from farero.core.reference import GROUPS, ColumnKind, ColumnReference, Counts, Floats
-from farero.core.sorted_samples import ks_bounds
 
 Batches: TypeAlias = Callable[[], Iterable[RawCells]]
 """Gives the same column again at each call, from its start."""

@@ -34,7 +34,7 @@ def ks_distance(reference: NDArray[Any], current: NDArray[Any]) -> float:
     Raises:
         ValueError: a sample is empty.
 
-    Source: equal to `scipy.stats.ks_2samp(...).statistic`; the bound is `ks_bounds`.
+    Source: equal to `scipy.stats.ks_2samp(...).statistic`; the bound is `distance.ks_bounds`.
 
     >>> ks_distance(np.array([0.0, 1.0]), np.array([0.5, 1.5]))
     0.5
@@ -90,28 +90,6 @@ def wasserstein(reference: NDArray[Any], current: NDArray[Any]) -> float:
         crossing = longer[starts[cut] - 1]
         total += dot(share, np.abs(crossing - shorter[cut]) - np.abs(crossing - shorter[cut - 1]))
     return max(total, 0.0) / n
-
-
-def ks_bounds(reference: Ranks, current: Ranks, hollow: NDArray[np.bool_] | None = None) -> tuple[float, float]:
-    """What is certain of the KS distance of two samples of which only counts in common bins are known.
-
-    Args:
-        reference: (k,) counts per bin, bins in order, total > 0.
-        current: (k,) counts in the same bins, total > 0.
-        hollow: (k,) bins that hold one value only, so that nothing happens inside.
-
-    Returns:
-        A distance that is reached at an edge, and one that is not passed [0-1].
-
-    >>> ks_bounds(np.array([50, 50]), np.array([25, 75]))
-    (0.25, 0.75)
-    """
-    f, g = (np.concatenate([[0.0], np.cumsum(side) / side.sum()]) for side in (reference, current))
-    reached = float(np.abs(f - g).max())
-    within = np.maximum(f[1:] - g[:-1], g[1:] - f[:-1])
-    if hollow is not None:
-        within = within[~hollow]
-    return reached, max(reached, float(within.max(initial=0.0)))
 
 
 def _sizes(reference: NDArray[Any], current: NDArray[Any]) -> tuple[int, int]:

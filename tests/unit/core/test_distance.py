@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from farero.core import distance
 
 RANDOM = np.random.default_rng(5)
+SAMPLE = st.lists(st.floats(-1e6, 1e6) | st.integers(-3, 3).map(float), min_size=1, max_size=40)
 
 
 @pytest.mark.row("M1")
@@ -104,3 +107,20 @@ def test_what_cannot_be_compared_is_refused(measure: Callable[[list[int], list[i
         measure([1, 2], [1, 2, 3])
     with pytest.raises(ValueError, match="one side is empty"):
         measure([1, 2], [0, 0])
+
+
+@pytest.mark.row("M1")
+@given(SAMPLE, SAMPLE, st.integers(1, 12))
+def test_the_bounds_from_counts_hold_the_true_distance(a: list[float], b: list[float], bins: int) -> None:
+    edges = np.unique(np.quantile(a, np.linspace(0, 1, bins + 1)))
+    counts = [np.bincount(np.searchsorted(edges, side), minlength=len(edges) + 1) for side in (a, b)]
+    low, high = distance.ks_bounds(counts[0], counts[1])
+    at = np.unique([*a, *b])
+    true = max(abs(np.searchsorted(np.sort(a), at, side="right") / len(a) - np.searchsorted(np.sort(b), at, side="right") / len(b)))
+    assert low == pytest.approx(distance.ks(*counts), abs=1e-12)
+    assert low - 1e-9 <= true <= high + 1e-9
+
+
+def test_bins_of_one_value_each_leave_nothing_uncertain() -> None:
+    counts = (np.array([3, 5, 2]), np.array([1, 5, 4]))
+    assert distance.ks_bounds(*counts, np.ones(3, dtype=np.bool_)) == (pytest.approx(0.2), pytest.approx(0.2))

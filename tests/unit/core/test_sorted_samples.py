@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from scipy import stats
 
-from farero.core.sorted_samples import ks_bounds, ks_distance, wasserstein
+from farero.core.sorted_samples import ks_distance, wasserstein
 
 RANDOM = np.random.default_rng(11)
 Floats = NDArray[np.float64]
@@ -82,19 +82,3 @@ def test_a_sample_without_values_is_refused(measure: object) -> None:
     assert callable(measure)
     with pytest.raises(ValueError, match="one side is empty"):
         measure(np.zeros(0), np.ones(3))
-
-
-@pytest.mark.row("M1")
-@given(SAMPLE, SAMPLE, st.integers(1, 12))
-@settings(deadline=None)
-def test_the_bounds_from_counts_hold_the_true_distance(a: Floats, b: Floats, bins: int) -> None:
-    edges = np.unique(np.quantile(a, np.linspace(0, 1, bins + 1)))
-    counts = [np.bincount(np.searchsorted(edges, side), minlength=len(edges) + 1) for side in (a, b)]
-    low, high = ks_bounds(counts[0], counts[1])
-    true = ks_of(a, b)
-    assert low - 1e-9 <= true <= high + 1e-9
-
-
-def test_bins_of_one_value_each_leave_nothing_uncertain() -> None:
-    counts = (np.array([3, 5, 2]), np.array([1, 5, 4]))
-    assert ks_bounds(*counts, np.ones(3, dtype=np.bool_)) == (pytest.approx(0.2), pytest.approx(0.2))
