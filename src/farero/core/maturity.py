@@ -112,10 +112,12 @@ def labels_in(every: Sequence[Cohort], *, at: datetime, arrives_within: timedelt
     """Each window's share of labels beside that of earlier windows at the same age.
 
     Windows that labels may still reach, and the newest one that they no longer may, are looked at for lateness. A window is late where
-    both hold, each at `FALSE_ALARM` shared among the windows looked at, and the share lies `MARGIN` below the usual:
-    so few labels are no chance of the binomial law, and so low a share is below the prediction limit that earlier windows' own spread
-    gives (Student, one-sided). A window with such a share says nothing of what is usual for those after it; where all of the newest
-    `MOST_EARLIER` are so, there is no usual until there are `LEAST_EARLIER` new ones.
+    all of these hold, each at `FALSE_ALARM` shared among the windows looked at, and the share lies `MARGIN` below the usual:
+    so few labels are no chance of the binomial law; so low a share is below the prediction limit that earlier windows' own spread
+    gives (Student, one-sided); and it is below the one that their lowest quarter gives (exponential tail).
+
+    A window with such a share says nothing of what is usual for those after it; where all of the newest `MOST_EARLIER` are so, there
+    is no usual until there are `LEAST_EARLIER` new ones.
 
     Args:
         every: in order of time; labels known by `at` only.
@@ -174,8 +176,22 @@ def _beside(seen: LabelsIn, own: Cohort, before: Sequence[Cohort], arrives_withi
     pooled = (float(shares @ rows) + 1) / (float(rows.sum()) + 2)
     spread = max(float(np.var(shares, ddof=1)), pooled * (1 - pooled) / seen.rows) * (1 + 1 / len(before))
     by_windows = usual + float(stdtrit(len(before) - 1, chance)) * spread**0.5
-    least = max(0.0, min(by_windows, _chance_limit(seen.rows, pooled, chance), usual - MARGIN))
+    limits = (by_windows, _tail_limit(shares, chance), _chance_limit(seen.rows, pooled, chance), usual - MARGIN)
+    least = max(0.0, min(limits))
     return replace(seen, usual=usual, least=least, earlier=len(before), late=own.share_in(age_s) < least)
+
+
+def _tail_limit(shares: NDArray[np.float64], chance: float) -> float:
+    """The share that one more window falls below with this chance, the lowest quarter taken for the tail of an exponential law.
+
+    Shares near their ceiling lie askew: a slow day is much lower than a quick one is higher, and Student's limit knows nothing of that.
+
+    Source: the prediction limit of an exponential sample, Hahn & Meeker (1991), 4.9, for what lies below the quarter.
+    """
+    ordered = np.sort(shares)
+    tail = max(4, len(ordered) // 4)
+    below = float(np.sum(ordered[tail] - ordered[:tail]))
+    return float(ordered[tail]) - below * ((tail / len(ordered) / chance) ** (1 / tail) - 1)
 
 
 def _chance_limit(rows: int, share: float, level: float) -> float:
