@@ -101,7 +101,8 @@ class Calibration:
         Source: the expected confusion matrix is that of confidence-based performance estimation, as NannyML describes it.
         """
         cells = Cells(rows=tally.rows, counts=tally.counts.astype(np.float64), positives=tally.expected, scores=_CENTRES)
-        coin = tally.expected * (1 - tally.expected / np.maximum(cells.counts, 1))
+        share = self.shares[:, None] if cells.binary else tally.expected / np.maximum(cells.counts, 1)
+        coin = tally.expected * (1 - share)
         # Every slope is the same for all bins or for both answers, so sums over the other of them will do.
         coins = (coin.sum(axis=2, keepdims=True), coin.sum(axis=1, keepdims=True))
         either = cells.counts.sum(axis=1)
@@ -112,14 +113,14 @@ class Calibration:
         found: dict[str, Estimate] = {}
         for name, figure in figures(cells, names).items():
             by_bin = figure.slope.shape[2] > 1
-            variance = float((coins[by_bin] * figure.slope**2).sum())
+            variance = float(np.vdot(coins[by_bin], figure.slope * figure.slope))
             for at, noise in enumerate(self.noise):
                 slope = figure.slope[at]
                 if by_bin:
                     pull = np.bincount(self.blocks[at], weights=either[at] * slope[0], minlength=len(noise))
                 else:
                     pull = in_blocks[at][0] * slope[0] + in_blocks[at][1] * slope[1]
-                variance += float(pull**2 @ noise)
+                variance += float(np.dot(pull * pull, noise))
             half = _Z95 * sqrt(variance)
             high = np.inf if name == "log_loss" else 2.0 if name == "brier" and len(self.shares) > 1 else 1.0
             found[name] = Estimate(value=figure.value, low=max(figure.value - half, 0.0), high=min(figure.value + half, high))
@@ -190,7 +191,7 @@ def add(a: ScoreTally, b: ScoreTally) -> ScoreTally:
 
 
 def bin_of(scores: Floats) -> Counts:
-    """The bin of each score [0-1].
+    """The bin of each score [0-1]. What is below 1e-30 counts as 0.
 
     >>> bin_of(np.array([0.0, 1e-9, 0.5, 1.0])).tolist()
     [0, 1, 1000, 1999]
@@ -198,10 +199,12 @@ def bin_of(scores: Floats) -> Counts:
     if len(scores) and (scores.min() < 0 or scores.max() > 1):
         scores = np.clip(scores, 0.0, 1.0)
     mirrored = 1 - scores
+    half = _INNER / 2
     steps = np.sqrt(np.minimum(scores, mirrored) * (0.5 * _INNER**2))
-    upper = scores > 0.5
-    np.subtract(_INNER, steps, out=steps, where=upper)
-    places = np.ceil(steps).astype(np.int64)
+    np.subtract(half, steps, out=steps)
+    np.copysign(steps, scores - 0.5, out=steps)
+    steps += half
+    places = np.ceil(steps, out=steps).astype(np.int64)
     places += mirrored <= 0
     return places
 

@@ -148,16 +148,18 @@ def _roc_auc(cells: Cells, _: _Sums) -> Figure | None:
     slope = np.zeros((len(cells.counts), 1, len(cells.scores)))
     value = 0.0
     for at in range(len(cells.counts)):
-        positives = cells.positives[at].sum(axis=0)
-        negatives = cells.counts[at].sum(axis=0) - positives
-        true, false = float(positives.sum()), float(negatives.sum())
+        positives = cells.positives[at, 0] + cells.positives[at, 1]
+        negatives = cells.counts[at, 0] + cells.counts[at, 1] - positives
+        up_to, lost = np.cumsum(positives), np.cumsum(negatives)
+        true, false = float(up_to[-1]), float(lost[-1])
         if true <= _LEAST_ROWS or false <= _LEAST_ROWS:
             return None
-        below = np.cumsum(negatives) - negatives / 2  # negatives beaten by a row of the bin, ties half
-        above = true - np.cumsum(positives) + positives / 2
-        auc = float(positives @ below) / (true * false)
+        lost -= negatives / 2  # negatives beaten by a row of the bin, ties half
+        auc = float(positives @ lost) / (true * false)
         value += auc / len(cells.counts)
-        slope[at] = ((below - above) / (true * false) - auc * (1 / true - 1 / false)) / len(cells.counts)
+        # Beaten negatives less positives that are ahead of it: what one more positive row in the bin changes.
+        lost += up_to - positives / 2
+        slope[at] = ((lost - true) / (true * false) - auc * (1 / true - 1 / false)) / len(cells.counts)
     return Figure(value=value, slope=slope)
 
 
