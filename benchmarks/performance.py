@@ -107,7 +107,7 @@ def _share(kind: LabelKind, rows: Rows, samples: Iterator[tuple[NDArray[np.intp]
 
 def segments(runs: int) -> Iterator[str]:
     """How often segments are named: without cause, and where one was planted."""
-    yield "| 4,000 rows, 40 days, 10 features of 5 parts | a segment is named | the planted one is | a part's own 95 % interval is above the mean |"
+    yield "| 4,000 rows, 40 days, 10 features of 5 parts | a segment is named | the planted one is | a part's own interval is above the mean |"
     yield "|---|---|---|---|"
     draw = np.random.default_rng(2)
     days = np.arange(4000) // 100
@@ -166,7 +166,7 @@ def lateness(runs: int) -> Iterator[str]:
                     first = now if first is None else first
             years += (days - 60) / 365
             delays.append(np.inf if first is None or change is None else first - change + 1)
-        yield f"| {words} | {'–' if change is not None else f'{told / years:.2f}'} | {'–' if change is None else f'{np.median(delays):.0f}'} |"
+        yield f"| {words} | {f'{told / years:.2f}' if change is None else '–'} | {'–' if change is None else f'{np.median(delays):.0f}'} |"
 
 
 def _delays(draw: np.random.Generator, noise: float, ever: float, mean_days: float) -> NDArray[np.float64]:
