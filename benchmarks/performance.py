@@ -107,7 +107,7 @@ def _share(kind: LabelKind, rows: Rows, samples: Iterator[tuple[NDArray[np.intp]
 
 def segments(runs: int) -> Iterator[str]:
     """How often segments are named: without cause, and where one was planted."""
-    yield "| 4,000 rows, 40 days, 10 features of 5 parts | a segment is named | the planted one is | a part's own interval is above the mean |"
+    yield "| 4,000 rows, 40 days, 10 features of 5 parts | a segment is named | the planted one is | an own interval above the mean |"
     yield "|---|---|---|---|"
     draw = np.random.default_rng(2)
     days = np.arange(4000) // 100
