@@ -80,7 +80,8 @@ def of_file(asked: Question, path: Path, *, time: str, until: str, progress: Pro
     if known == len(made):
         raise BadInput(f"{path.name} holds no window after --train-until {until}.", hint="Let it end earlier.")
     normal, recorded = stack(reference, made[:known], of[:known]), stack(reference, made[known:], of[known:])
-    days = gather([read(layout(reference), profile, number) for profile, number in zip(made[:known], of[:known], strict=True)])
+    plan = layout(reference)
+    days = gather([read(plan, profile, number) for profile, number in zip(made[:known], of[:known], strict=True)])
     return _compared(
         asked, reference, days, normal, recorded, fresh=False, progress=lambda share, words: progress(0.6 + 0.4 * share, words)
     )
