@@ -231,17 +231,18 @@ def _calm_on_its_own(made: Baseline, days: Days, counts: Floats) -> Baseline:
     s = len(made.plan.scores)
     gains = np.stack([log_bets(made, int(number), counts[t]) for t, number in enumerate(days.numbers)])
     calm = np.log(max(made.limit / 2, 2.0 * len(days.numbers)))
-    low, high = np.zeros(s), np.zeros(s)
-    peak = _peaks(gains, np.ones(s))
-    loud = peak > calm
+    loud = _peaks(gains, np.ones(s)) > calm
     if not np.any(loud):
         return made
-    high[loud] = np.log(_LARGEST_TEMPER)
+    own = gains[:, :, loud]
+    low, high = np.zeros(own.shape[2]), np.full(own.shape[2], np.log(_LARGEST_TEMPER))
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        above = _peaks(gains, np.exp(middle)) > calm
+        above = _peaks(own, np.exp(middle)) > calm
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return replace(made, temper=made.temper * np.exp(high), growth=made.growth * np.exp(high))
+    further = np.ones(s)
+    further[loud] = np.exp(high)
+    return replace(made, temper=made.temper * further, growth=made.growth * further)
 
 
 def _peaks(gains: Floats, factor: Floats) -> Floats:
