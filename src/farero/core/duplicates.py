@@ -47,12 +47,12 @@ class Copies:
         self._waiting: list[Prints] = []
         self._waiting_rows = 0
 
-    def add(self, columns: Sequence[NDArray[Any]]) -> None:
-        """Take n rows, given as columns of equal length; no column at all is no row."""
+    def add(self, columns: Sequence[NDArray[Any]], *, fast: bool = False) -> None:
+        """Take n rows, given as columns of equal length; no column at all is no row. `fast`: in compiled code, which must be loaded."""
         rows = len(columns[0]) if columns else 0
         self._rows += rows
         for start in range(0, rows, _PIECE):
-            prints = fingerprints([column[start : start + _PIECE] for column in columns])
+            prints = fingerprints([column[start : start + _PIECE] for column in columns], fast=fast)
             kept = prints if not self._zeros else prints[prints >> np.uint64(64 - self._zeros) == 0]
             self._waiting.append(kept)
             self._waiting_rows += len(kept)
@@ -82,17 +82,18 @@ def count_copies(columns: Sequence[NDArray[Any]]) -> int:
     return copies.count()
 
 
-def fingerprints(columns: Sequence[NDArray[Any]]) -> Prints:
+def fingerprints(columns: Sequence[NDArray[Any]], *, fast: bool = False) -> Prints:
     """(n,) a 64-bit number of each row: equal rows have equal ones, and two rows that differ share one by chance only (about 1 in 2**50).
 
     Values are equal as numbers: 0.0 and -0.0 are, and so are any two missing ones.
 
     Args:
         columns: (n,) each, numbers, codes, flags or datetimes.
+        fast: in compiled code, with the same result.
     """
     total: Prints = np.zeros(len(columns[0]), dtype=np.uint64)
     for place, column in enumerate(columns):
-        if len(total) >= _PIECE:
+        if fast:
             plain = np.ascontiguousarray(column) if column.dtype == np.float64 else _bits(column)
             kernel()(plain.view(np.uint64), plain.dtype == np.float64, np.uint64(_odd(place)), total)
             continue

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from farero.core.counting import Bins, Levels, Sums
+from farero.core.counting import LEAST_ROWS, Bins, Levels, Sums
 from farero.core.duplicates import Copies
 from farero.core.pairs import count_pairs
 from farero.core.prediction import Outputs
@@ -59,6 +59,7 @@ class Builder:
         self._plan = _plan(reference)
         self._profile: Profile | None = None
         self._copies = Copies() if copies else None
+        self._fast = False
 
     def add(self, columns: Columns, outputs: Outputs | None = None, new_values: Mapping[str, Mapping[str, int]] | None = None) -> None:
         """Count some rows.
@@ -74,11 +75,12 @@ class Builder:
         if outputs is not None and self._reference.prediction is not None:
             answers = prediction_column(outputs)[2]
         rows = len(raw[0]) if raw else (0 if outputs is None else len(outputs.value))
+        self._fast = self._fast or rows >= LEAST_ROWS  # and so is the rest of many rows
         for start in range(0, max(rows, 1), BLOCK_ROWS):
             block = slice(start, min(start + BLOCK_ROWS, rows))
             rows_of = [column[block] for column in raw]
             if self._copies is not None:
-                self._copies.add(rows_of)
+                self._copies.add(rows_of, fast=self._fast)
             part = self._count(
                 block.stop - start, rows_of, None if answers is None else answers[block],
                 new_values if start == 0 and new_values else {},
@@ -96,12 +98,12 @@ class Builder:
         self, rows: int, raw: Sequence[NDArray[Any]], answers: NDArray[Any] | None, names: Mapping[str, Mapping[str, int]]
     ) -> Profile:
         made = [
-            _column_profile(ref.name, counter, column, names.get(ref.name, {}))
+            _column_profile(ref.name, counter, column, names.get(ref.name, {}), self._fast)
             for ref, counter, column in zip(self._reference.columns, self._plan.counters, raw, strict=True)
         ]
         prediction = None
         if answers is not None and self._plan.prediction is not None:
-            prediction = _column_profile(PREDICTION, self._plan.prediction, answers, {})
+            prediction = _column_profile(PREDICTION, self._plan.prediction, answers, {}, self._fast)
         sides = [
             None if cut is None else cut_at(cut, column, whole=not profile.missing)
             for cut, column, profile in zip(self._plan.cuts, raw, made, strict=True)
@@ -160,11 +162,11 @@ def _counter(ref: ColumnReference) -> Bins | Levels:
     return levels_of(ref) if ref.kind in ("choice", "flag") else bins_of(ref)
 
 
-def _column_profile(name: str, counter: Bins | Levels, raw: NDArray[Any], names: Mapping[str, int]) -> ColumnProfile:
+def _column_profile(name: str, counter: Bins | Levels, raw: NDArray[Any], names: Mapping[str, int], fast: bool) -> ColumnProfile:
     if isinstance(counter, Levels):
         counts, missing, new = counter.count(raw)
         return ColumnProfile(name=name, counts=counts, missing=missing, new=new, new_values=most_frequent(names))
-    counted = counter.count(as_floats(raw))
+    counted = counter.count(as_floats(raw), fast=fast)
     return _of_values(name, counted.counts, counted.missing, counted.infinite, counted.sums)
 
 

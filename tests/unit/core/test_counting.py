@@ -72,25 +72,26 @@ def test_many_rows_of_every_shape_are_counted_alike(draw: object) -> None:
     random = np.random.default_rng(0)
     ref = freeze_values("x", "number", np.sort(draw(random, 20_000)), 0)  # type: ignore[operator]
     bins = Bins(ref.edges, mean=ref.mean, low=ref.low, high=ref.high)
-    values = draw(random, 50_000) * 1.01  # type: ignore[operator]
+    values = draw(random, 70_000) * 1.01  # type: ignore[operator]
     values[::97] = np.nan
     values[::101] = -np.inf
     plain, fast = bins.count_plainly(values), bins.count_fast(values)
     same(plain, fast)
-    assert int(fast.counts.sum()) + fast.missing + fast.infinite == 50_000
+    assert int(fast.counts.sum()) + fast.missing + fast.infinite == 70_000
     assert fast.sums.under == pytest.approx(plain.sums.under, rel=1e-9)
     assert fast.sums.over == pytest.approx(plain.sums.over, rel=1e-9)
     finite = np.isfinite(values)
     assert bins.places(values).tolist() == np.where(finite, np.searchsorted(ref.edges, values), -1).tolist()
 
 
-def test_the_size_alone_decides_which_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_rows_decides_which_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
     monkeypatch.setattr(Bins, "count_fast", lambda self, values: taken.append(len(values)))
     bins = Bins(np.array([0.0]))
     bins.count(np.zeros(LEAST_ROWS - 1))
     bins.count(np.zeros(LEAST_ROWS))
-    assert taken == [LEAST_ROWS]
+    bins.count(np.zeros(3), fast=True)
+    assert taken == [LEAST_ROWS, 3]
 
 
 def test_values_that_are_read_only_strided_or_of_another_type_are_counted() -> None:

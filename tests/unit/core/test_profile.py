@@ -9,6 +9,7 @@ import pytest
 from tests.unit.core.rows_of import SCHEMA, columns, outputs
 
 from farero.core import profile
+from farero.core.counting import LEAST_ROWS
 from farero.core.profile import Builder, Profile, build, build_reference, merge
 from farero.errors import Corrupt
 
@@ -147,3 +148,14 @@ def test_numbers_may_be_of_any_type() -> None:
 def test_a_builder_that_was_given_nothing_makes_an_empty_profile() -> None:
     made = Builder(REFERENCE).finish()
     assert (made.rows, made.columns[0].values, made.prediction) == (0, 0, None)
+
+
+def test_the_rest_of_many_rows_is_counted_as_they_were() -> None:
+    rows = columns(LEAST_ROWS + 500, 2, missing=0.1)
+    builder = Builder(REFERENCE)
+    for part in (slice(0, LEAST_ROWS), slice(LEAST_ROWS, None)):
+        builder.add({name: column[part] for name, column in rows.items()})
+    made, at_once = builder.finish(), build(REFERENCE, rows)
+    assert [c.counts.tolist() for c in made.columns] == [c.counts.tolist() for c in at_once.columns]
+    assert (made.rows, made.duplicates) == (at_once.rows, at_once.duplicates)
+    assert made.columns[0].total == pytest.approx(at_once.columns[0].total, rel=1e-12)
