@@ -147,6 +147,8 @@ def _words(column: ColumnDrift) -> str:
         texts.append(f"mean {change(column.mean, column.kind)}")
     if column.kind == "flag":
         texts.append(f"true {change(column.mean, 'share')}")
+    if column.missing[0] != column.missing[1]:
+        texts.append(f"missing {change(column.missing, 'share')}")
     if column.new_categories:
         texts.append(f"new: {_cut(', '.join(column.new_categories[:3]), 60)}")
     return " · ".join(text for text in texts if text)

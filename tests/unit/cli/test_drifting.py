@@ -196,12 +196,12 @@ def test_moments_in_a_zone_and_without_one_are_the_same_moments(type_: Type, tmp
     assert "times of a are without a zone" in found["quality"][0]["because"]
 
 
-def test_a_thousand_columns_are_shown_worst_first(type_: Type, tmp_path: Path) -> None:
-    before = {f"c{n}": RANDOM.normal(0, 1, 60) for n in range(1000)}
-    files = written(tmp_path / "ref.parquet", **before), written(tmp_path / "now.parquet", **{**before, "c977": before["c977"] + 9})
+def test_of_many_columns_the_worst_are_shown_first(type_: Type, tmp_path: Path) -> None:
+    before = {f"c{n}": RANDOM.normal(0, 1, 60) for n in range(300)}
+    files = written(tmp_path / "ref.parquet", **before), written(tmp_path / "now.parquet", **{**before, "c277": before["c277"] + 9})
     shown = type_("drift", *files, "--html", str(tmp_path / "x.html"), code=1).stdout
-    assert shown.splitlines()[2].startswith("c977")
-    assert "900 more columns" in shown
+    assert shown.splitlines()[2].startswith("c277")
+    assert "200 more columns" in shown
     assert (tmp_path / "x.html").stat().st_size < 1_000_000
 
 

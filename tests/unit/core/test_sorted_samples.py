@@ -34,7 +34,7 @@ def apart(a: Floats, b: Floats) -> tuple[float, float]:
 
 @pytest.mark.row("M1")
 @given(SAMPLE, SAMPLE)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 def test_any_two_samples_are_as_far_apart_as_scipy_says(a: Floats, b: Floats) -> None:
     ks, moved = apart(a, b)
     assert ks == pytest.approx(ks_of(a, b), abs=1e-9)
