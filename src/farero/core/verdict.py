@@ -278,7 +278,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
 )
 """Ways to judge, by name. "guarded" is the default.
 
-False alarms are of 20 features and daily windows of 200 to 10,000 rows, the mean of 2 simulated years or more (`benchmarks/false_alarms.py`).
+False alarms are of 20 features and daily windows of 200 to 10,000 rows, the mean of 2 simulated years or more
+(`benchmarks/false_alarms.py`).
 """
 
 
