@@ -107,6 +107,7 @@ class Loop:
             performance=realized.metrics.get(self.decide.metric) if realized else None,
             baseline=realized.best if realized else None,
             performance_fell=realized is not None and realized.fell_from_best,
+            performance_fresh=realized is not None and realized.fresh,
             loss_because=monitored.loss_because,
             at=window.end,
         )

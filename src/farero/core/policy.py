@@ -56,6 +56,7 @@ class Evidence:
         baseline: the best that any version in production was measured at before it served; a model that was retrained in bad
             times must not make bad times the standard.
         performance_fell: whether that fall is larger than the policy's limit and than chance explains.
+        performance_fresh: whether it was measured on rows of this very window, among others: then it says what a drift of the inputs did.
         loss_because: evidence gathered over windows that labelled rows lose more than those that judged the version; "" = none.
         new_labelled: labelled rows newer than what production was trained on.
         last_training: when the last training was started; None = never by the loop.
@@ -77,6 +78,12 @@ class Evidence:
     last_training: datetime | None
     lost: int = 0
     loss_because: str = ""
+    performance_fresh: bool = False
+
+    @property
+    def unharmed(self) -> bool:
+        """Whether labels of this window show that the model does as well as ever."""
+        return self.performance_fresh and self.performance is not None and not self.performance_fell and not self.loss_because
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +203,7 @@ def _reasons(evidence: Evidence, rule: PolicyRule) -> tuple[str, ...]:
         )
     if evidence.loss_because:
         reasons.append(evidence.loss_because)
-    if evidence.drift_alarm:
+    if evidence.drift_alarm and not evidence.unharmed:
         reasons.append(evidence.drift_because)
     return tuple(reasons)
 
@@ -223,4 +230,5 @@ def _nothing(evidence: Evidence, rule: PolicyRule) -> str:
         return f"{evidence.drift_share:.0%} of the features have p < .05, under the limit of {rule.share:.0%}"
     if evidence.performance is None:
         return "no drift alarm, and too few labels to measure performance"
-    return f"no drift alarm, and {evidence.metric} of {evidence.performance:.4g} is within the limit of the best version's"
+    drift = f"inputs drifted ({evidence.drift_because}), but" if evidence.drift_alarm else "no drift alarm, and"
+    return f"{drift} {evidence.metric} of {evidence.performance:.4g} is within the limit of the best version's"

@@ -38,6 +38,7 @@ class Decide:
         performance: float | None,
         baseline: float | None,
         performance_fell: bool,
+        performance_fresh: bool,
         loss_because: str,
         at: datetime,
     ) -> Decision:
@@ -64,6 +65,7 @@ class Decide:
                 last_training=max(started, default=None),
                 lost=_lost(decisions.all(conn, self.model, last=200), self.contest_higher_is_better),
                 loss_because=loss_because,
+                performance_fresh=performance_fresh,
             )
             decision = policy.choose(evidence, self.rule, at)
             decisions.add(conn, self.model, decision)

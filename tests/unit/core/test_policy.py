@@ -57,6 +57,18 @@ def test_every_lost_contest_doubles_the_cooldown_up_to_a_limit(lost: int, days: 
 
 
 @pytest.mark.row("R4")
+def test_drift_that_fresh_labels_show_to_be_harmless_is_no_reason_and_is_told() -> None:
+    drifted = replace(QUIET, drift_alarm=True, drift_because="temp moved")
+    assert choose(drifted, PolicyRule(name="farero"), AT).action == "retrain"
+    unharmed = choose(replace(drifted, performance_fresh=True), PolicyRule(name="farero"), AT)
+    assert unharmed.action == "keep"
+    assert unharmed.because == ("inputs drifted (temp moved), but mae of 50 is within the limit of the best version's",)
+    losing = replace(drifted, performance_fresh=True, loss_because="the loss rose")
+    assert choose(losing, PolicyRule(name="farero"), AT).because == ("the loss rose", "temp moved")
+    assert choose(replace(drifted, performance_fresh=True, performance_fell=True), PolicyRule(name="farero"), AT).action == "retrain"
+
+
+@pytest.mark.row("R4")
 @pytest.mark.parametrize(
     ("current", "candidate", "higher", "worth"),
     [(20.0, 19.0, False, True), (20.0, 19.1, False, False), (0.9, 0.906, True, True), (0.9, 0.904, True, False), (20.0, 21.0, False, False),

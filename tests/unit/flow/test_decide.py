@@ -15,7 +15,7 @@ from farero.store import decisions
 PATIENT = PolicyRule(name="patient", trigger="always", cooldown=2 * DAY, min_rows=1, holdout_share=0.5)
 CALM: dict[str, Any] = {
     "drift_alarm": False, "drift_because": "", "drift_share": 0.0, "performance": 1.0, "baseline": 1.0,
-    "performance_fell": False, "loss_because": "",
+    "performance_fell": False, "loss_because": "", "performance_fresh": True,
 }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ class Realized:
     """Performance of one version on the newest labelled rows.
 
     `fell` = worse than its own baseline by more than the limit and than chance; `fell_from_best` = the same beside the best baseline of
-    any version that served, `best`.
+    any version that served, `best`; `fresh` = rows of the window that has just closed are among them.
     """
 
     metrics: Mapping[str, float]
@@ -55,6 +55,7 @@ class Realized:
     fell: bool
     best: float | None
     fell_from_best: bool
+    fresh: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,7 @@ class Monitor:
             verdict, columns = drift.verdict(FALLBACK if self.drift_rule in PRESETS else self.drift_rule, reference, columns, rows)
         number = version.version.number
         recent = self._labelled_until(window)
-        realized = self._realized(recent, number)
+        realized = self._realized(recent, number, window)
         losses = loss_findings(self.detect.losses(version, recent.where(recent.versions == number), window), self.metric)
         findings = [
             *_drift_findings(verdict),
@@ -186,7 +187,7 @@ class Monitor:
             self.schema, self.label, table, request_ids=found.request_ids, rows=found.rows, values=found.values, known_us=found.known_us
         )
 
-    def _realized(self, recent: Labelled, version: str) -> Realized | None:
+    def _realized(self, recent: Labelled, version: str, window: Window) -> Realized | None:
         """The newest windows with labels, back until there are enough rows of the version that answers now."""
         own = recent.where(recent.versions == version)
         if own.count == 0:
@@ -212,6 +213,7 @@ class Monitor:
             fell=mine is not None and self._fell(newest, metrics, mine),
             best=best.metrics[self.metric] if best else None,
             fell_from_best=best is not None and self._fell(newest, metrics, best),
+            fresh=bool(newest.times.max() >= stored.moment(window.start)),
         )
 
     def _fell(self, rows: Labelled, metrics: Mapping[str, float], against: Version) -> bool:
