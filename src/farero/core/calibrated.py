@@ -30,6 +30,7 @@ _INNER = BINS - 2
 _GROUPS = 20
 _Z95 = 1.959963984540054
 _STEPS: Floats = (np.arange(_INNER) + 0.5) / _INNER
+_ONES: Floats = np.ones(BINS)
 _CENTRES: Floats = np.concatenate([[0.0], np.where(_STEPS < 0.5, 2 * _STEPS**2, 1 - 2 * (1 - _STEPS) ** 2), [1.0]])
 
 
@@ -55,7 +56,7 @@ class Calibration:
     Attributes:
         rows: it was learnt from.
         shares: (classes, BINS) the share of rows with a score in this bin that belong to the class. One class for a binary label.
-        blocks: (classes, BINS) which block of pooled rows each share comes from.
+        starts: for each class (blocks,) the first bin of each block of pooled rows that shares come from.
         noise: for each class (blocks,) the variance of a block's share.
         groups: (classes, BINS) which twentieth of the judged rows, by score, each bin belongs to.
         judged: for each class (groups,) the share of the judged rows in each.
@@ -63,7 +64,7 @@ class Calibration:
 
     rows: int
     shares: Floats
-    blocks: Counts
+    starts: tuple[Counts, ...]
     noise: tuple[Floats, ...]
     groups: Counts
     judged: tuple[Floats, ...]
@@ -104,22 +105,17 @@ class Calibration:
         share = self.shares[:, None] if cells.binary else tally.expected / np.maximum(cells.counts, 1)
         coin = tally.expected * (1 - share)
         # Every slope is the same for all bins or for both answers, so sums over the other of them will do.
-        coins = (coin.sum(axis=2, keepdims=True), coin.sum(axis=1, keepdims=True))
-        either = cells.counts.sum(axis=1)
-        in_blocks = [
-            [np.bincount(block, weights=one, minlength=len(noise)) for one in own]
-            for block, own, noise in zip(self.blocks, cells.counts, self.noise, strict=True)
-        ]
+        coins = (coin @ _ONES, coin[:, 0] + coin[:, 1])
+        either = cells.counts[:, 0] + cells.counts[:, 1]
+        in_blocks = [np.add.reduceat(own, starts, axis=1) for own, starts in zip(cells.counts, self.starts, strict=True)]
         found: dict[str, Estimate] = {}
         for name, figure in figures(cells, names).items():
-            by_bin = figure.slope.shape[2] > 1
-            variance = float(np.vdot(coins[by_bin], figure.slope * figure.slope))
-            for at, noise in enumerate(self.noise):
-                slope = figure.slope[at]
-                if by_bin:
-                    pull = np.bincount(self.blocks[at], weights=either[at] * slope[0], minlength=len(noise))
-                else:
-                    pull = in_blocks[at][0] * slope[0] + in_blocks[at][1] * slope[1]
+            slope = figure.slope
+            by_bin = slope.shape[2] > 1
+            own = slope[:, 0] if by_bin else slope[:, :, 0]
+            variance = float(np.vdot(coins[by_bin], own * own))
+            for at, (starts, noise) in enumerate(zip(self.starts, self.noise, strict=True)):
+                pull = np.add.reduceat(either[at] * own[at], starts) if by_bin else own[at] @ in_blocks[at]
                 variance += float(np.dot(pull * pull, noise))
             half = _Z95 * sqrt(variance)
             high = np.inf if name == "log_loss" else 2.0 if name == "brier" and len(self.shares) > 1 else 1.0
@@ -172,7 +168,7 @@ def calibrate(kind: LabelKind, labels: Floats, outputs: Outputs) -> Calibration:
     return Calibration(
         rows=len(truth),
         shares=np.stack([one.shares for one in learnt]),
-        blocks=np.stack([one.blocks for one in learnt]),
+        starts=tuple(one.starts for one in learnt),
         noise=tuple(one.noise for one in learnt),
         groups=np.stack([one.groups for one in learnt]),
         judged=tuple(one.judged for one in learnt),
@@ -196,11 +192,9 @@ def bin_of(scores: Floats) -> Counts:
     >>> bin_of(np.array([0.0, 1e-9, 0.5, 1.0])).tolist()
     [0, 1, 1000, 1999]
     """
-    if len(scores) and (scores.min() < 0 or scores.max() > 1):
-        scores = np.clip(scores, 0.0, 1.0)
     mirrored = 1 - scores
     half = _INNER / 2
-    steps = np.sqrt(np.minimum(scores, mirrored) * (0.5 * _INNER**2))
+    steps = np.sqrt(np.maximum(np.minimum(scores, mirrored), 0.0) * (0.5 * _INNER**2))
     np.subtract(half, steps, out=steps)
     np.copysign(steps, scores - 0.5, out=steps)
     steps += half
@@ -212,7 +206,7 @@ def bin_of(scores: Floats) -> Counts:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Learnt:
     shares: Floats
-    blocks: Counts
+    starts: Counts
     noise: Floats
     groups: Counts
     judged: Floats
@@ -226,9 +220,10 @@ def _learn(places: Counts, true: NDArray[np.bool_]) -> _Learnt:
     # Half a row of each kind is added, so that a block that saw none of one kind is not taken to be sure (Jeffreys).
     share = (curve.value * curve.weight + 0.5) / (curve.weight + 1)
     groups, judged = _groups(rows, held)
-    return _Learnt(
-        shares=curve.at(_CENTRES), blocks=curve.blocks(_CENTRES), noise=share * (1 - share) / curve.weight, groups=groups, judged=judged
-    )
+    starts = np.searchsorted(
+        curve.blocks(_CENTRES), np.arange(len(curve.value))
+    )  # bins go with the nearest block, so blocks lie side by side
+    return _Learnt(shares=curve.at(_CENTRES), starts=starts, noise=share * (1 - share) / curve.weight, groups=groups, judged=judged)
 
 
 def _groups(rows: Counts, held: Counts) -> tuple[Counts, Floats]:

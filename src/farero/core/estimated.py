@@ -13,7 +13,8 @@ CAVEAT: Final = (
     "out as they did when the version was judged. Only labels show whether they still do."
 )
 AUC_CAVEAT: Final = (
-    "For ROC AUC the estimate was no better than assuming that nothing changed, where it was measured: prefer another metric here."
+    "For ROC AUC the estimate was no better than assuming that nothing changed on the real data where it was measured (flights of 2013):"
+    " look at accuracy or log loss beside it."
 )
 
 LEAST_LABELLED: Final = 30

@@ -60,7 +60,8 @@ def figures(cells: Cells, names: Sequence[str] | None = None) -> dict[str, Figur
     """
     if cells.rows == 0:
         return {}
-    sums = _Sums(counts=cells.counts.sum(axis=2), positives=cells.positives.sum(axis=2))
+    ones = np.ones(len(cells.scores))
+    sums = _Sums(counts=cells.counts @ ones, positives=cells.positives @ ones)
     made = {name: formula(cells, sums) for name, formula in _FORMULAS.items() if names is None or name in names}
     return {name: figure for name, figure in made.items() if figure is not None and np.isfinite(figure.value)}
 
