@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from farero.core.arrow_columns import absent
 from farero.core.label import LabelSpec
 from farero.core.prediction import Outputs
 from farero.core.schema import MISSING_CODE, NEW_CODE, Columns, Field, Schema
@@ -93,18 +93,6 @@ def columns(schema: Schema, table: pa.Table) -> Columns:
     return {field.name: _column(field, table) for field in schema.features}
 
 
-def new_values(schema: Schema, table: pa.Table) -> Mapping[str, Mapping[str, int]]:
-    """For each choice that allows new levels: how often each level outside the declared ones occurs."""
-    found: dict[str, Mapping[str, int]] = {}
-    for field in schema.features:
-        if field.kind == "choice" and field.new_levels and f"input_{field.name}" in table.column_names:
-            known = set(field.levels)
-            counts = Counter(value for value in table[f"input_{field.name}"].to_pylist() if value is not None and value not in known)
-            if counts:
-                found[field.name] = dict(counts)
-    return found
-
-
 def outputs(label: LabelSpec, table: pa.Table) -> Outputs:
     """The answers in log rows. The log keeps one probability a row, so `probabilities` is None."""
     if label.kind == "classes":
@@ -182,7 +170,7 @@ def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
 def _column(field: Field, table: pa.Table) -> NDArray[Any]:
     name = f"input_{field.name}"
     if name not in table.column_names:
-        return _absent(field, table.num_rows)
+        return absent(field, table.num_rows)
     column = table[name]
     if field.kind == "number":
         return _floats(column)
@@ -194,11 +182,3 @@ def _column(field: Field, table: pa.Table) -> NDArray[Any]:
     codes = pc.index_in(text, value_set=pa.array(field.levels, pa.string()))
     codes = pc.if_else(pc.is_null(text), MISSING_CODE, pc.fill_null(codes, NEW_CODE))
     return np.asarray(codes.to_numpy(), dtype=np.int32)
-
-
-def _absent(field: Field, count: int) -> NDArray[Any]:
-    if field.kind == "number":
-        return np.full(count, np.nan)
-    if field.kind == "date":
-        return np.full(count, np.datetime64("NaT"), dtype="datetime64[us]")
-    return np.full(count, MISSING_CODE, dtype=np.int8 if field.kind == "flag" else np.int32)

@@ -69,10 +69,6 @@ def test_a_feature_that_the_table_does_not_have_yet_is_all_missing() -> None:
     assert columns["plan"].tolist() == columns["paid"].tolist() == [MISSING_CODE] * 3
 
 
-def test_levels_that_nobody_declared_are_counted_by_their_text() -> None:
-    assert stored.new_values(SCHEMA, table()) == {"plan": {"z": 1}}
-
-
 @pytest.mark.row("M4")
 def test_labels_find_their_rows_in_any_order_and_rows_without_one_are_left_out() -> None:
     found = stored.join(
