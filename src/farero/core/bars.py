@@ -82,7 +82,7 @@ def bar_chart(bars: Bars, *, title: str) -> str:
 def edge_text(value: float, kind: str) -> str:
     """A value of a column in words: a number, or a day."""
     if kind != "date":
-        return number_text(value)
+        return number_text(value) if abs(value) < 1e7 else f"{value:.4g}"
     try:
         return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d}"
     except (OverflowError, ValueError, OSError):

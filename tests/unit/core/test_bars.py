@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from farero.core.bars import BINS, Bars, bar_chart, picture
+from farero.core.bars import BINS, Bars, bar_chart, edge_text, picture
 from farero.core.ordered_column import put_in_order
 
 
@@ -76,3 +76,10 @@ def test_values_too_far_apart_for_a_float_are_drawn() -> None:
     bars = bars_of(np.array([-1.7e308, 1.5]), np.array([1.7e308, 0.25]))
     assert (sum(bars.reference), sum(bars.current)) == (1.0, 1.0)
     assert "nan" not in bar_chart(bars, title="x")
+
+
+def test_values_read_short() -> None:
+    texts = [edge_text(value, "number") for value in (0.25, 34_102.4, -2.71916e11)]
+    assert texts == ["0.25", "34,102", "-2.719e+11"]
+    assert edge_text(86_400.0, "date") == "1970-01-02"
+    assert edge_text(1e30, "date") == "1,000,000,000,000,000,019,884,624,838,656"
