@@ -140,7 +140,7 @@ def chance_distance(kind: str, rows: tuple[int, int], chance: float) -> float:
     Source: Massart (1990); Laurent & Massart (2000), lemma 1; Lin (1991) for the second-order term.
 
     >>> round(chance_distance("number", (100_000, 1_000), 0.05), 3), round(chance_distance("flag", (100_000, 1_000), 0.05), 3)
-    (0.053, 0.045)
+    (0.051, 0.048)
     """
     n, m = (max(side, 1) for side in rows)
     if kind not in ("choice", "flag"):
