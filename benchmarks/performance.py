@@ -166,7 +166,9 @@ def lateness(runs: int) -> Iterator[str]:
                     first = now if first is None else first
             years += (days - 60) / 365
             delays.append(np.inf if first is None or change is None else first - change + 1)
-        yield f"| {words} | {f'{told / years:.2f}' if change is None else '–'} | {'–' if change is None else f'{np.median(delays):.0f}'} |"
+        middle = float(np.median(delays))
+        soon = "–" if change is None else "not in 30" if np.isinf(middle) else f"{middle:.0f}"
+        yield f"| {words} | {f'{told / years:.2f}' if change is None else '–'} | {soon} |"
 
 
 def _delays(draw: np.random.Generator, noise: float, ever: float, mean_days: float) -> NDArray[np.float64]:
