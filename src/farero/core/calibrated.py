@@ -190,7 +190,7 @@ def bin_of(scores: Floats) -> Counts:
     """The bin of each score [0-1]. What is below 1e-30 counts as 0.
 
     >>> bin_of(np.array([0.0, 1e-9, 0.5, 1.0])).tolist()
-    [0, 1, 1000, 1999]
+    [0, 1, 999, 1999]
     """
     mirrored = 1 - scores
     half = _INNER / 2
