@@ -145,7 +145,7 @@ def lateness(runs: int) -> Iterator[str]:
     yield "|---|---|---|"
     draw = np.random.default_rng(3)
     for words, noise, ever, mean_days in (
-        ("as ever", 0.0, 0.9, 3.0), ("as ever, days differ", 0.3, 0.9, 3.0), ("stop", 0.0, 0.0, 3.0), ("a half stays away", 0.3, 0.45, 3.0),
+        ("as ever", 0.0, 0.9, 3.0), ("as ever, days differ", 0.3, 0.9, 3.0), ("stop", 0.3, 0.0, 3.0), ("a half stays away", 0.3, 0.45, 3.0),
         ("take twice as long", 0.3, 0.9, 6.0),
     ):  # fmt: skip
         change = None if (ever, mean_days) == (0.9, 3.0) else 60
