@@ -170,6 +170,10 @@ class Standin:
                 return incident
         raise IncidentNotFound(f"There is no incident {id!r}.")
 
+    def accept(self, id: str, *, by: str, note: str = "") -> Incident:
+        known = self.incident(id)
+        return replace(known, resolved=known.opened).with_event(known.opened, "resolved", by, note)
+
     def acknowledge(self, id: str, *, by: str, note: str = "") -> Incident:
         return replace(self.incident(id), acknowledged_by=by)
 

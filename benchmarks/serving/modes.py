@@ -25,8 +25,8 @@ IDLE_S = 0.05
 def records(bench: Bench, model: str) -> Table:
     """Throughput with no record, with one `write` before the answer, and with `fsync` before the answer.
 
-    All three servers are up and take turns, so that what is compared is seconds apart. Each begins when the others have handed over what they
-    recorded, which would take the load generator's core.
+    All three servers are up and take turns, so that what is compared is seconds apart. Each begins when the others have handed over what
+    they recorded, which would take the load generator's core.
     """
     modes = {"not recorded": ("unrecorded", "write"), "write": ("farero", "write"), "fsync": ("farero", "fsync")}
     found: dict[tuple[str, int], list[Figure]] = {}

@@ -101,8 +101,9 @@ def test_every_documented_route_exists() -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_every_step_has_its_page_its_code_and_its_tests_under_one_word(step: str) -> None:
     assert (ROOT / "docs" / "steps" / f"{step}.md").read_text().startswith(f"# {step}\n")
-    assert (ROOT / "src" / "farero" / "flow" / f"{step}.py").exists()
-    assert (ROOT / "tests" / "unit" / "flow" / f"test_{step}.py").exists()
+    code, tests = ROOT / "src" / "farero" / "flow", ROOT / "tests" / "unit" / "flow"
+    assert (code / f"{step}.py").exists() or (code / step / "__init__.py").exists()
+    assert (tests / f"test_{step}.py").exists() or (tests / step / f"test_{step}.py").exists()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=[path.relative_to(ROOT).as_posix() for path in PAGES])

@@ -199,7 +199,8 @@ def _unseen(plan: Layout, counts: Floats) -> Floats:
     """
     rows = np.add.reduceat(counts, plan.starts, axis=1).sum(axis=0)
     share = np.where([score.kind == "outside" for score in plan.scores], 6.64, 4.61)
-    return np.minimum(share / np.maximum(rows, 1.0), 0.5)
+    held: Floats = np.minimum(share / np.maximum(rows, 1.0), 0.5)
+    return held
 
 
 def _stakes(base: Floats, allowance: Floats, variance: Floats, shares: NDArray[np.bool_]) -> Floats:

@@ -191,7 +191,7 @@ def _tail_limit(shares: NDArray[np.float64], chance: float) -> float:
     ordered = np.sort(shares)
     tail = max(4, len(ordered) // 4)
     below = float(np.sum(ordered[tail] - ordered[:tail]))
-    return float(ordered[tail]) - below * ((tail / len(ordered) / chance) ** (1 / tail) - 1)
+    return float(ordered[tail] - below * ((tail / len(ordered) / chance) ** (1 / tail) - 1))
 
 
 def _chance_limit(rows: int, share: float, level: float) -> float:

@@ -126,15 +126,19 @@ class WindowScores:
 _ROWS, _MISSING, _INFINITE, _NEW, _OUTSIDE, _KNOWN, _BASIC = range(7)
 
 
-def layout(reference: Reference) -> Layout:
+def layout(reference: Reference, *, ranges: bool = True) -> Layout:
     """What is watched of profiles on this reference.
 
     Numbers: location, spread, missing, infinite, outside the reference's range. Choices: the ten largest levels and the rest, new levels,
     missing. Flags: true, missing. Dates: missing only, because a date that moves on with time is not drift. Pairs: those that the
     reference names. The model's own answers: as a column like the others, in a family of their own. A column without any value in the
     reference is watched for missing values alone.
+
+    Args:
+        reference: what profiles are counted on.
+        ranges: watch for values outside the reference's range. A loss or a label beyond all before it is no fault of the data.
     """
-    made = _Maker()
+    made = _Maker(ranges)
     for ref in reference.columns:
         made.column(ref, None)
     if reference.prediction is not None:
@@ -152,7 +156,8 @@ def column_layout(column: ColumnReference) -> Layout:
 
     Its location score is the mean mid-rank among the reference's losses: the error rate up to a factor where losses are 0 or 1.
     """
-    return layout(Reference(rows=0, columns=(column,), prediction=None, windows=0, window_rows=0, edges_hash=f"column:{column.name}"))
+    alone = Reference(rows=0, columns=(column,), prediction=None, windows=0, window_rows=0, edges_hash=f"column:{column.name}")
+    return layout(alone, ranges=False)
 
 
 def read(plan: Layout, profile: Profile, number: int) -> WindowScores:
@@ -211,7 +216,8 @@ def weights(plan: Layout) -> tuple[Floats, Floats]:
 class _Maker:
     """Lays scores, atoms and cells out one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, ranges: bool) -> None:
+        self.ranges = ranges
         self.width = 0
         self.scores: list[Score] = []
         self.starts: list[int] = []
@@ -233,7 +239,8 @@ class _Maker:
             return
         if ref.kind == "number":
             self.share(Score(columns=own, kind="infinite", family="quality"), first + _INFINITE, first + _ROWS)
-            self.share(Score(columns=own, kind="outside", family="quality"), first + _OUTSIDE, first + _KNOWN)
+            if self.ranges:
+                self.share(Score(columns=own, kind="outside", family="quality"), first + _OUTSIDE, first + _KNOWN)
             self.ranks(own, family, (np.cumsum(held) - held / 2) / total, first + _BASIC)
         else:
             self.levels(ref, family, group, first)

@@ -7,26 +7,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from farero.core.days import Days, days_of
+from farero.core.days import Days, gather
 from farero.core.label import LabelKind
 from farero.core.packed import pack, unpack
 from farero.core.profile import build
 from farero.core.reference import FLAG_LEVELS, ColumnKind, ColumnReference, Floats, Reference, freeze_levels, freeze_values
-from farero.core.scores import WindowScores, layout, read
+from farero.core.scores import Layout, WindowScores, column_layout, read
 
 LABEL, LOSS = "label", "loss"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Series:
-    """One column's reference, and its windows. A detector of its own watches it: `scores.layout(series.reference())`."""
+    """One column's reference, and its windows. A detector of its own watches it."""
 
     column: ColumnReference
     days: Days
 
-    def reference(self) -> Reference:
-        """The column as a reference that nothing else belongs to."""
-        return _alone(self.column)
+    def plan(self) -> Layout:
+        """What is watched of it."""
+        return column_layout(self.column)
 
     def window(self, values: Floats, number: int) -> WindowScores:
         """What a window's values come to.
@@ -35,8 +35,7 @@ class Series:
             values: (n,) of the column; class codes for classes, 0 and 1 for binary labels. NaN counts as missing.
             number: of the window on the fixed grid.
         """
-        reference = self.reference()
-        return read(layout(reference), build(reference, {self.column.name: _raw(self.column.kind, values)}), number)
+        return _window(self.column, values, number)
 
     def to_bytes(self) -> bytes:
         """This series as bytes that `from_bytes` reads."""
@@ -80,7 +79,12 @@ def of_losses(losses: Floats, window_index: NDArray[np.int64]) -> Series:
 
 
 def _series(column: ColumnReference, values: Floats, window_index: NDArray[np.int64]) -> Series:
-    return Series(column=column, days=days_of(_alone(column), {column.name: _raw(column.kind, values)}, None, window_index))
+    windows = [_window(column, values[window_index == number], number) for number in np.unique(window_index).tolist()]
+    return Series(column=column, days=gather(windows or [_window(column, values, 0)]))
+
+
+def _window(column: ColumnReference, values: Floats, number: int) -> WindowScores:
+    return read(column_layout(column), build(_alone(column), {column.name: _raw(column.kind, values)}), number)
 
 
 def _alone(column: ColumnReference) -> Reference:

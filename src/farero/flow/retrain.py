@@ -225,7 +225,7 @@ class Retrain:
         judged, metrics = rehearsed, self._measured(rehearsed)
         if refit_of is not None:
             # A refit has seen the rows that judged: the judged version's figures and answers stand for it, its own would flatter.
-            metrics = refit_of.version.metrics
+            metrics = dict(refit_of.version.metrics)
             judged = frozen.judged(self.files.open(refit_of.version.digest), self.schema)
         elif heldout is not None:
             judged = frozen.with_outputs(heldout, model.predict(heldout.columns, heldout.count))

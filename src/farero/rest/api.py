@@ -225,6 +225,11 @@ def _add_incidents(api: FastAPI, app: App) -> None:
         asked = given or b.NoteIn()
         return sent.incident_out(app.acknowledge(id, by=asked.by, note=asked.note))
 
+    @api.post("/v1/incidents/{id}/accept", tags=["incidents"], summary="Say that this drift is the new normal", responses=PROBLEMS)
+    def accept(id: str, given: b.NoteIn | None = None) -> b.IncidentOut:
+        asked = given or b.NoteIn()
+        return sent.incident_out(app.accept(id, by=asked.by, note=asked.note))
+
     @api.post("/v1/incidents/{id}/resolve", tags=["incidents"], summary="Close it by hand", responses=PROBLEMS)
     def resolve(id: str, given: b.NoteIn | None = None) -> b.IncidentOut:
         asked = given or b.NoteIn()

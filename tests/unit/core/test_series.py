@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from farero.core import detector, scores, series, watch
+from farero.core import detector, series, watch
 from farero.core.label import LabelKind
 from farero.core.series import Series
 
@@ -13,7 +13,7 @@ INDEX = np.repeat(np.arange(60), 100)
 
 def alarms(known: Series, values: list[np.ndarray]) -> list[int]:
     """Numbers of the windows that raised one."""
-    baseline = detector.fit(scores.layout(known.reference()), known.days, preset="sensitive", size_s=86_400, limit=365.0)
+    baseline = detector.fit(known.plan(), known.days, preset="sensitive", size_s=86_400, limit=365.0)
     seen = watch.begin(baseline)
     for number, own in enumerate(values, 60):
         seen = watch.look(seen, baseline, known.window(own, number))
@@ -57,4 +57,5 @@ def test_it_comes_back_from_bytes_as_it_was() -> None:
     again = Series.from_bytes(known.to_bytes())
     assert again.days.numbers.tolist() == [3, 4]
     assert np.array_equal(again.column.edges, known.column.edges)
-    assert again.reference().edges_hash == "column:loss"
+    assert again.plan().edges_hash == "column:loss"
+    assert "outside" not in {score.kind for score in again.plan().scores}

@@ -181,6 +181,7 @@ def test_what_is_known_of_a_model_is_a_list_and_of_an_unknown_model_404(http: In
 def test_incidents_can_be_looked_after(http: InProcess) -> None:
     assert http.post("/v1/incidents/inc-3/ack", json={"by": "ana"}).json()["acknowledged_by"] == "ana"
     assert http.post("/v1/incidents/none/ack").status_code == 404
+    assert http.post("/v1/incidents/inc-3/accept", json={"by": "ana", "note": "moved"}).json()["resolved"]
 
 
 def test_unknown_routes_and_methods_are_problems_too(http: InProcess) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -64,7 +65,7 @@ class Detect:
     models: int
     store: Store
     a_year: float = 1.0
-    _fitted: dict[tuple[str, Name], Baseline] = field(default_factory=dict)
+    _fitted: dict[tuple[str, Name], tuple[bytes, Baseline]] = field(default_factory=dict)
 
     def inputs(self, version: Loaded, reference: Reference, window: Window, profile: Profile) -> Watch | None:
         """What the inputs and answers of a window add to the evidence.
@@ -126,49 +127,52 @@ class Detect:
             made = self._fit(_Source(plan=Baseline.from_bytes(kept.baseline).plan, days=gather(since)), name)
             settled = watch.settle(Watch.from_bytes(kept.watch), made)
             detectors.put(conn, self.model, version, name, StoredDetector(baseline=made.to_bytes(), watch=settled.to_bytes()))
-        self._fitted.pop((version, name), None)
 
     def _series(
         self, version: Loaded, name: Name, known: Series, rows: Labelled, values: NDArray[np.float64], until: Window
     ) -> Watch | None:
         """Take every window further whose labels have had their time, oldest first."""
-        reference = known.reference()
-        source = _Source(plan=scores.layout(reference), days=known.days)
+        source = _Source(plan=known.plan(), days=known.days)
         numbers = stored.window_numbers(rows.times, self.window_size)
         ripe = stored.window_numbers(np.array([stored.moment(until.end - self.label.arrives_within)]), self.window_size)[0]
         seen = self.standing(version.version.number, name)
         last = seen.state.last if seen is not None else None
         for number in np.unique(numbers[numbers < ripe]).tolist():
             if last is None or number > last:
-                own = known.window(values[numbers == number], number)
-                seen = self._look(version.version.number, name, lambda: source, lambda _, own=own: own)
+                seen = self._look(
+                    version.version.number, name, lambda: source, partial(_given, known.window(values[numbers == number], number))
+                )
         return seen
 
     def _look(self, version: str, name: Name, source: Callable[[], _Source | None], read: Callable[[Layout], WindowScores]) -> Watch | None:
-        with self.store.write() as conn:
-            baseline = self._fitted.get((version, name))
-            kept = None
-            if baseline is None:
-                found = detectors.get(conn, self.model, version, name)
-                if found is None:
-                    made_of = source()
-                    if made_of is None:
-                        return None
-                    baseline = self._fit(made_of, name)
-                    kept = watch.begin(baseline)
-                    detectors.put(conn, self.model, version, name, StoredDetector(baseline=baseline.to_bytes(), watch=kept.to_bytes()))
-                else:
-                    # The budget may have been changed since; what was learnt from the reference stands.
-                    baseline = replace(Baseline.from_bytes(found.baseline), limit=self._limit(name))
-                    kept = Watch.from_bytes(found.watch)
-                self._remember(version, name, baseline)
-            if kept is None:
-                stored_watch = detectors.watch(conn, self.model, version, name)
-                kept = watch.begin(baseline) if stored_watch is None else Watch.from_bytes(stored_watch)
-            after = watch.look(kept, baseline, read(baseline.plan))
-            if after is not kept:
+        with self.store.read() as conn:
+            found = detectors.get(conn, self.model, version, name)
+        if found is None:
+            made_of = source()
+            if made_of is None:
+                return None
+            baseline = self._fit(made_of, name)
+            found = StoredDetector(baseline=baseline.to_bytes(), watch=watch.begin(baseline).to_bytes())
+            with self.store.write() as conn:
+                detectors.put(conn, self.model, version, name, found)
+        baseline, kept = self._baseline(version, name, found.baseline), Watch.from_bytes(found.watch)
+        after = watch.look(kept, baseline, read(baseline.plan))
+        if after is not kept:
+            with self.store.write() as conn:
                 detectors.put_watch(conn, self.model, version, name, after.to_bytes())
-            return after
+        return after
+
+    def _baseline(self, version: str, name: Name, stored_baseline: bytes) -> Baseline:
+        """The stored baseline, read anew only where another process has stored another."""
+        known = self._fitted.get((version, name))
+        if known is not None and known[0] == stored_baseline:
+            return known[1]
+        # The budget may have been changed since; what was learnt from the reference stands.
+        baseline = replace(Baseline.from_bytes(stored_baseline), limit=self._limit(name))
+        while len(self._fitted) >= KEPT:
+            self._fitted.pop(next(iter(self._fitted)))
+        self._fitted[version, name] = stored_baseline, baseline
+        return baseline
 
     def _fit(self, source: _Source, name: Name) -> Baseline:
         size_s = self.window_size.total_seconds()
@@ -178,11 +182,10 @@ class Detect:
         """Windows between two false alarms of this detector, in the mean."""
         return detector.windows_a_year(self.window_size.total_seconds()) * self.models / SHARES[name] / self.a_year
 
-    def _remember(self, version: str, name: Name, baseline: Baseline) -> None:
-        while len(self._fitted) >= KEPT:
-            self._fitted.pop(next(iter(self._fitted)))
-        self._fitted[version, name] = baseline
-
     def number(self, window: Window) -> int:
         """A window's number on the fixed grid."""
         return int(stored.window_numbers(np.array([stored.moment(window.start)]), self.window_size)[0])
+
+
+def _given(window: WindowScores, plan: Layout) -> WindowScores:  # noqa: ARG001 (read already)
+    return window

@@ -21,4 +21,3 @@ def upgrade() -> None:
         sa.Column("watch", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("model", "version", "name", name=op.f("farero_detectors_pk")),
     )
-
