@@ -98,7 +98,7 @@ class Decision:
     inputs: Mapping[str, float | str | bool | None] = field(default_factory=dict)
 
 
-LITTLE = 0.05
+LITTLE = 0.03
 """A contest that takes away less than this share of what is wrong was hardly worth its training."""
 
 MOST_PATIENCE = 8
