@@ -19,6 +19,7 @@ NOUNS = (
     "profiles",
     "incidents",
     "decisions",
+    "detectors",
     "runs",
     "outbox",
     "refusals",

@@ -36,6 +36,10 @@ QUICK_S: Final = 0.0005
 """Where the disk has lately taken less than this [s], the caller of `commit` writes a small group itself. One that begins to take longer
 is seen at the first turn that does, and the committer's thread does the waiting from then on."""
 
+QUICK_S_A_BYTE: Final = 1e-7
+"""What a group may take longer for each byte of it [s]: about what a caller needs to answer that much. While it waits for a large
+group, the next one gathers."""
+
 Done: TypeAlias = Callable[[LogUnavailable | None], object]
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -143,7 +147,8 @@ class Spool:
             else:
                 done(None)
             return
-        if len(frames) <= SMALL_BYTES and self._force_s < QUICK_S and not self._queue and self._lock.acquire(blocking=False):
+        quick_s = QUICK_S + len(frames) * QUICK_S_A_BYTE
+        if len(frames) <= SMALL_BYTES and self._force_s < quick_s and not self._queue and self._lock.acquire(blocking=False):
             # The disk takes less time than two threads take to talk about it.
             try:
                 self._put(frames)
