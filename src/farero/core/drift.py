@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -87,15 +87,6 @@ def verdict(rule: str, reference: Reference, columns: Sequence[ColumnDrift], row
 def figures(ref: ColumnReference, now: ColumnProfile, rows: tuple[int, int]) -> ColumnDrift:
     """The figures of one column; `rows` of the reference and of the current profile."""
     return _figures(_plan_of((ref,)), (now,), rows)[0]
-
-
-def with_distances(made: ColumnDrift, distance: float, moved: float, values: tuple[int, int]) -> ColumnDrift:
-    """The same figures with a KS and a Wasserstein distance between that many values, and what follows from them."""
-    std = made.std[0] if made.std else None
-    return replace(
-        made, ks=distance, p_value=float(ks_p_value(distance, *values)),
-        wasserstein=moved, wasserstein_normalised=_normalised(moved, std),
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -271,4 +262,4 @@ def _chi2_p(before: Floats, after: Floats, held: Sequence[bool]) -> list[float]:
 
 
 # Whoever judges drift names a rule and tells its price: one import serves.
-__all__ = ["RULES", "compare", "compare_prediction", "false_alarm_rate", "figures", "ks_interval", "verdict", "with_distances"]
+__all__ = ["RULES", "compare", "compare_prediction", "false_alarm_rate", "figures", "ks_interval", "verdict"]
