@@ -27,7 +27,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from serving.report import machine, put_between
 
+BEGIN = "<!-- figures: python benchmarks/reports.py --markdown docs/steps/monitor.md -->"
 CACHE = Path.home() / ".cache" / "farero-benchmarks"
 PACKAGES = {
     "evidently": ("evidently==0.7.23", "pandas==2.3.3", "pyarrow"),  # it imports a name that pandas 3 no longer has
@@ -113,13 +115,14 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=0, help="instead of the 20: so many numbers")
     parser.add_argument("--only", nargs="*", default=["evidently", "scipy", "alibi"], help="peers")
     parser.add_argument("--repeats", type=int, default=3, help="of Farero; the least CPU counts. Peers run once")
-    parser.add_argument("--markdown", type=Path)
+    parser.add_argument("--markdown", type=Path, help="write the tables here, between the marks if it has some")
     wanted = parser.parse_args()
     parts = [section(wanted, rows) for rows in wanted.current]
     text = "\n\n".join(parts) + "\n"
     print(text)
     if wanted.markdown:
-        wanted.markdown.write_text(text)
+        measured_on = "\n".join(f"- {name}: {value}" for name, value in machine().items())
+        put_between(wanted.markdown, BEGIN, f"{text}\n{measured_on}\n")
 
 
 def section(wanted: argparse.Namespace, rows: int) -> str:
@@ -219,13 +222,13 @@ def environment(name: str, packages: Sequence[str] = ()) -> Path:
     home = CACHE / "venvs" / f"reports-{name}"
     python = home / "bin" / "python"
     made = home / "made"
-    if not made.exists() or made.read_text() != " ".join(PACKAGES[name]):
+    wanted = tuple(packages) or PACKAGES[name]
+    if not made.exists() or made.read_text() != " ".join(wanted):
         uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}") or "uv"
         print(f"installing {name}", file=sys.stderr)
         subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(home)], check=True, capture_output=True)
-        wanted = packages or PACKAGES[name]
         subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), *wanted], check=True, capture_output=True)
-        made.write_text(" ".join(PACKAGES[name]))
+        made.write_text(" ".join(wanted))
     return python
 
 

@@ -44,11 +44,12 @@ project = fa.Project(model="lines", features=Point, train=train, label=fa.Number
 TOML = 'project = "project.py:project"\n[worker]\ntick_s = 0.3\n[log]\nhandover_s = 0.2\n'
 
 
-def make_lines(root: Path, *, slopes: tuple[float, ...] = (2.0,), toml: str = TOML) -> Path:
-    """A folder with version 1.0.0 in production and one candidate more for each further slope."""
+def make_lines(root: Path, *, slopes: tuple[float, ...] = (2.0,), toml: str = TOML, key: str | None = None) -> Path:
+    """A folder with version 1.0.0 in production and one candidate more for each further slope. `key` is declared if it is given."""
     root.mkdir(parents=True)
     (root / "farero.toml").write_text(toml)
-    (root / "project.py").write_text(PROJECT)
+    keyed = f'model="lines", key="{key}"' if key else 'model="lines"'
+    (root / "project.py").write_text(PROJECT.replace('model="lines"', keyed))
     app = open_app(root)
     try:
         for slope in slopes:

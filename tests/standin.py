@@ -12,19 +12,24 @@ from types import SimpleNamespace
 from typing import Any
 
 import farero as fa
+from farero.core.canary import Compared
+from farero.core.contest import Difference
+from farero.core.endpoint import Endpoint, Route
 from farero.core.finding import Finding
 from farero.core.gate import Verdict
+from farero.core.guards import Check as Asked
 from farero.core.health import Check, Health, ModelHealth, worst_status
 from farero.core.incident import Event, Incident
 from farero.core.label import LabelReceipt, LabelRow
 from farero.core.observation import ColumnDrift, DriftVerdict, Observation
 from farero.core.policy import Decision
 from farero.core.prediction import Answer, Served
-from farero.core.run import Run
+from farero.core.rollout import Passage, Rollout, RolloutRule, Stage
+from farero.core.run import Run, RunNotes, RunStep
 from farero.core.schema import check_rows
 from farero.core.version import Move, Version
 from farero.core.window import Window
-from farero.errors import BadInput, IncidentNotFound, ModelNotFound, NotReady, SchemaMismatch, VersionNotFound, counted
+from farero.errors import BadInput, EndpointNotFound, IncidentNotFound, ModelNotFound, NotReady, SchemaMismatch, VersionNotFound, counted
 from farero.serving.meters import Meters
 
 START = datetime(2011, 7, 4, tzinfo=UTC)
@@ -89,6 +94,8 @@ class Standin:
         self.history: dict[str, list[Move]] = {name: [] for name in self._projects}
         self.decided: dict[str, list[Decided]] = {name: [] for name in self._projects}
         self.trouble: list[Incident] = []
+        self.routed: list[Endpoint] = [Endpoint(name=name, model=name) for name in self._projects]
+        self.under_way: list[Rollout] = []
         self.trained: list[Run] = []
         self.recorded = 0
         self.fails_with: Exception | None = None
@@ -109,6 +116,15 @@ class Standin:
         if len(self.models) > 1:
             raise BadInput("This installation has several models.", hint=f"Name one: {', '.join(self.models)}.")
         return self.models[0]
+
+    def model_behind(self, endpoint: str) -> str | None:
+        return endpoint if endpoint in self._projects else None
+
+    def is_resting(self, model: str, endpoint: str = "predict") -> bool:
+        return False
+
+    def look_for_endpoint(self, name: str) -> str:
+        raise EndpointNotFound(f"There is no endpoint {name}.")
 
     def predict(
         self, model: str, rows: Sequence[object], *, request_id: str | None = None, endpoint: str = "predict", prefix: str = "rows",
@@ -154,8 +170,32 @@ class Standin:
     def moves(self, model: str, number: str | None = None) -> list[Move]:
         return [move for move in self.history[model] if number in (None, move.number)]
 
-    def promote(self, model: str, number: str, *, to: str = "production", by: str, because: str, force: bool = False) -> Version:
+    def promote(
+        self, model: str, number: str, *, to: str = "production", by: str, because: str, force: bool = False, at_once: bool = False
+    ) -> Version:  # fmt: skip
         return self.version(model, number)
+
+    def rollback(self, model: str, *, to: str | None = None, by: str, because: str) -> Version:
+        back = self.version(model, to or self.history[model][0].number)
+        changed = {"production": "archived", back.number: "production"}
+        self.stored[model] = [
+            replace(version, state=changed.get(version.number, changed.get(version.state, version.state)))  # type: ignore[arg-type]
+            for version in self.stored[model]
+        ]
+        move = Move(model=model, number=back.number, source="archived", target="production", at=START, by=by, because=because)
+        self.history[model].append(move)
+        return self.version(model, back.number)
+
+    def endpoints(self, model: str | None = None) -> list[Endpoint]:
+        return [endpoint for endpoint in self.routed if model in (None, endpoint.model)]
+
+    def rollouts(self, model: str | None = None, last: int | None = 50) -> list[Rollout]:
+        return [rollout for rollout in self.under_way if model in (None, rollout.model)][:last]
+
+    def run(self, id: str) -> tuple[Run, RunNotes]:
+        found = next(run for run in self.trained if run.id == id)
+        step = RunStep(name="train", started=found.started, finished=found.finished)
+        return found, RunNotes(steps=(step,), output=f"{id} learns\n", left_out=1200)
 
     def observations(self, model: str, last: int | None = None) -> list[Observation]:
         self.project(model)
@@ -368,3 +408,63 @@ def _incidents(seen: list[Observation]) -> list[Incident]:
             ),
         )
     return found
+
+
+def rolling(app: Standin) -> Standin:
+    """The same, with a canary of the bikes on its way: it answers 25 % of the requests, and is a little slow."""
+    production = next(version.number for version in app.stored["bikes"] if version.state == "production")
+    number, at = "1.4.0", START + timedelta(days=400)
+    app.stored["bikes"].insert(0, replace(app.stored["bikes"][0], number=number, state="staging", origin="loop/new"))
+    share = Route(version=number, share=25.0, name="canary")
+    app.routed = [
+        Endpoint(name="bikes", model="bikes", routes=(Route(version="production", share=75.0), share), sticky=True, revision=3),
+        Endpoint(name="offers", model="bikes", routes=(Route(version="1.2.0", share=100.0),), shadow=(number,), revision=1),
+    ]
+    compared = (
+        Compared(kind="errors", new=0.0, old=0.0, rows=(1250, 3750), log_evidence=0.1, limit=5.3, because="0 of 1,250 failed"),
+        Compared(kind="latency", new=0.09, old=0.05, rows=(1250, 3750), log_evidence=3.1, limit=5.3, because="9 % are slow"),
+    )
+    stages = (
+        Stage(kind="staging", since=at), Stage(kind="smoke", since=at), Stage(kind="approval", since=at),
+        Stage(kind="canary", share=5.0, since=at),
+    )  # fmt: skip
+    app.under_way = [
+        Rollout(
+            model="bikes", number=number, against=production, by="farero", because="mae 48.2 against 55.1 on 300 held-out rows",
+            rule=RolloutRule(steps=(5.0, 25.0, 50.0)), status="running", started=at, id=1,
+            stage=Stage(kind="canary", share=25.0, since=at + timedelta(hours=1)), passed=stages,
+            history=(
+                Passage(at=at, stage="staging", action="begin", because=("it won its contest",)),
+                Passage(
+                    at=at + timedelta(hours=1), stage="canary 5 %", action="advance", because=("500 requests at 5 %: no worse",),
+                    compared=compared,
+                ),
+            ),
+        )
+    ]  # fmt: skip
+    app.decided["bikes"].insert(0, contested(app.decided["bikes"][0].decision.window))
+    return app
+
+
+def contested(window: Window) -> Decided:
+    """A decision to retrain, with everything that a verdict can hold."""
+    inputs: dict[str, float | str | bool | None] = {
+        "production": "1.3.0", "drift_alarm": True, "performance": 71.25, "baseline": 48.2, "new_labelled": 1512, "of_tomorrow": 2.5,
+        "last_training": None,
+    }  # fmt: skip
+    verdict = Verdict(
+        accepted=True, metric={"current": 55.1, "candidate": 48.2}, because=("mae 48.2 against 55.1",), rows=300, against="1.3.0",
+        metrics={"mae": {"current": 55.1, "candidate": 48.2}, "rmse": {"current": 80.0, "candidate": 74.5}},
+        checks=(
+            Asked(name="gain", passed=True, because="a gain of 6.9"), Asked(name="scan", passed=None, because="nothing to scan"),
+            Asked(name="pace", passed=False, because="12 times as slow"),
+        ),
+        differences=(
+            Difference(metric="mae", current=55.1, candidate=48.2, gain=6.9, low=4.1, high=9.8, better=0.999, rows=300, method="betting"),
+        ),
+    )  # fmt: skip
+    decision = Decision(
+        at=window.end + timedelta(hours=1), action="retrain", because=("mae is 71.2, the best version reached 48.2",), policy="farero",
+        window=window, inputs=inputs,
+    )  # fmt: skip
+    return Decided(decision=decision, candidate="1.4.0", verdict=verdict)

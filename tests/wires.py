@@ -18,8 +18,8 @@ from farero.app import App
 from farero.core.label import LabelSpec
 from farero.core.prediction import Thresholds
 from farero.errors import FareroError, LogUnavailable
-from farero.project.config import LogSettings, Settings
-from farero.server.turn import Turn, routes
+from farero.project.settings import LogSettings, Settings
+from farero.server.turn import Routes, Turn
 from farero.server.wire import Heads, Wire, wired
 from farero.serving.lane import Scored
 from farero.serving.meters import Meters
@@ -27,6 +27,13 @@ from farero.serving.meters import Meters
 
 class Doubling:
     """A lane for bodies like `{"x": 2}`; any other body is left to the careful way."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    @property
+    def shadowing(self) -> bool:
+        return self._rig.shadowing
 
     def score(self, body: bytes, request_id: str) -> Scored | None:
         try:
@@ -151,7 +158,8 @@ async def careful(scope: Scope, receive: Receive, send: Send) -> None:
         more = message.get("more_body", False)
     if scope["path"] == "/slow":
         await asyncio.sleep(0.1)
-    told = msgspec.json.encode({"path": scope["path"], "method": scope["method"], "bytes": len(body)})
+    named = [value.decode() for name, value in scope["headers"] if name == b"x-request-id"]
+    told = msgspec.json.encode({"path": scope["path"], "method": scope["method"], "bytes": len(body), "named": named})
     headers = [(b"way", b"careful"), (b"content-length", b"%d" % len(told))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": told})
@@ -165,15 +173,19 @@ class Rig:
         self.meters = Meters(None, "test")
         label = LabelSpec(name="y", kind="number", arrives_within=timedelta(hours=1))
         project = SimpleNamespace(label_spec=label, thresholds=Thresholds())
+        self.endpoints: dict[str, str] = {}
+        self.copies: list[tuple[str, bytes, str, str]] = []
+        self.shadowing = False
         app = SimpleNamespace(
-            models=models, meters=self.meters, settings=Settings(references=(), log=LogSettings(record=record)),
-            project=lambda model: project, lane=lambda model, max_rows: Doubling(), commit=self.log.commit,
+            models=models, model_behind=self.endpoints.get, copied=lambda *copy: self.copies.append(copy), meters=self.meters,
+            settings=Settings(references=(), log=LogSettings(record=record)), project=lambda model: project,
+            lane=lambda model, max_rows, endpoint: Doubling(self), commit=self.log.commit,
         )  # fmt: skip
         self.state = ServerState()
         self.state.default_headers = [(b"date", b"today")]
         self.turn = Turn(cast(App, app), lambda: self.state.default_headers)
         self.turn.begin(asyncio.get_running_loop())
-        self.heads = Heads(routes(cast(App, app), 100))
+        self.heads = Heads(Routes(cast(App, app), 100))
         self._make = wired(self.turn, self.heads)
         self._config = uvicorn.Config(careful, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False)
         self._config.timeout_keep_alive = cast(int, keep_alive_s)

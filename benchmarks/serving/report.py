@@ -57,6 +57,12 @@ def put_into(path: Path, tables: Sequence[Table], notes: Sequence[str]) -> None:
     path.write_text(f"{before}{BEGIN}\n\n{said}\n{END}{after}" if found else said)
 
 
+def put_between(path: Path, begin: str, said: str) -> None:
+    """Write a document, or the part of one between this mark and `END`."""
+    before, found, rest = (path.read_text() if path.exists() else "").partition(begin)
+    path.write_text(f"{before}{begin}\n\n{said.strip()}\n\n{END}{rest.partition(END)[2]}" if found else said)
+
+
 def machine() -> dict[str, str]:
     """What it was measured on."""
     about = Path("/proc/cpuinfo").read_text().splitlines()

@@ -5,13 +5,13 @@ FareroError                code (stable, kebab), hint, context
     ConfigInvalid          farero.toml or the project file; lists all faults
     SchemaMismatch         rows do not fit the declared features; lists all faults
     BadInput               a file, argument or body that cannot be read as what it should be
-    NotFound               ModelNotFound  VersionNotFound  IncidentNotFound
+    NotFound               ModelNotFound  VersionNotFound  EndpointNotFound  IncidentNotFound
     Conflict               StaleDecision  LeaseHeld  IllegalMove
     Denied
   ProjectError             the user's own code failed; __cause__ kept where there is one
     TrainFailed  PredictFailed
   OutsideError             another system failed; retryable: bool
-    StoreUnavailable  LogUnavailable  ModelsUnavailable  NotifyFailed
+    StoreUnavailable  LogUnavailable  ModelsUnavailable  NotifyFailed  TrackerUnavailable
   Overloaded               more is asked than can be done; try again
   TookTooLong              it was given up after its time limit; try again
   NotReady                 no production version yet
@@ -103,6 +103,12 @@ class VersionNotFound(NotFound):
     code = "version-not-found"
 
 
+class EndpointNotFound(NotFound):
+    """There is no such endpoint."""
+
+    code = "endpoint-not-found"
+
+
 class IncidentNotFound(NotFound):
     """There is no such incident."""
 
@@ -189,6 +195,12 @@ class NotifyFailed(OutsideError):
     """A notification was not delivered."""
 
     code = "notify-failed"
+
+
+class TrackerUnavailable(OutsideError):
+    """The tracking server or its database does not answer, or does not take what it is told."""
+
+    code = "tracker-unavailable"
 
 
 class NotReady(FareroError):

@@ -1,13 +1,15 @@
 """THE ORDER. What follows what, once a window of predictions is complete; live running and replay both come through here.
 
-predict -> record -> (label) -> profile -> intake -> lateness -> monitor -> alert -> decide -> retrain -> validate -> promote -> notify
+predict -> record -> (label) -> profile -> intake -> lateness -> monitor -> alert -> decide -> retrain -> validate -> promote, at once or
+by a rollout -> notify
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from farero.core.gate import Verdict
 from farero.core.incident import Incident
@@ -28,8 +30,17 @@ from farero.flow.profile import BuildProfile
 from farero.flow.promote import Promote
 from farero.flow.register import Register
 from farero.flow.retrain import Retrain, Trained
+from farero.flow.rollout import Rollouts
 from farero.flow.validate import Validate
 from farero.flow.windows import Windows
+from farero.ports import Step
+
+T = TypeVar("T")
+
+
+def at_once(name: str, do: Callable[[], T]) -> T:  # noqa: ARG001 (a step that nobody keeps book of)
+    """The step of a renewal that is no job: a replay's, which has its own clock."""
+    return do()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,18 +73,28 @@ class Loop:
     register: Register
     validate: Validate
     promote: Promote
+    rollout: Rollouts
     notify: Notify
 
-    def turn(self, at: datetime) -> list[Turn]:
+    def turn(
+        self, at: datetime, *, renew: Callable[[Turn], Turn] | None = None, free: Callable[[], bool] = lambda: True
+    ) -> list[Turn]:  # fmt: skip
         """Take every window that is complete at `at` through the loop, oldest first.
 
         Each step's value is stored under its window, so a turn that was cut off anywhere goes on from there
         when it is taken again, and a window taken twice changes nothing.
+
+        Args:
+            renew: what a decision to retrain leads to; default: `renew` below, here and now.
+            free: whether the next window may be taken; while a renewal is under way elsewhere, it may not.
         """
         self.label.retry_waiting()
         turns: list[Turn] = []
         for window in self.record.due(at):
-            turns.append(self._window(window))
+            if not free():
+                break
+            turn = self._window(window)
+            turns.append((renew or self._renew)(turn) if turn.decision.action == "retrain" else turn)
             self.record.done(window)
         silence = self.intake.silence(at, self.predict.pool.loaded.get(self.predict.model))
         if silence is not None:
@@ -83,10 +104,25 @@ class Loop:
 
     def force(self, at: datetime, *, because: str) -> Turn:
         """Train, judge and promote now, because somebody asked: what a decision to retrain leads to, without the decision."""
+        return self.renew(self.ask(at, because=because).window)
+
+    def ask(self, at: datetime, *, because: str, policy: str = "forced") -> Decision:
+        """Decide to retrain, because somebody or a schedule asked for it."""
         self.label.retry_waiting()
-        window = self.record.until(at)
-        decision = self.decide.forced(window, because=because, at=at)
-        return self._renew(Turn(window=window, observation=None, incidents=(), decision=decision))
+        return self.decide.forced(self.record.until(at), because=because, at=at, policy=policy)
+
+    def renew(self, window: Window, step: Step = at_once) -> Turn:
+        """Carry out the decision to retrain that is stored for a window. Taken again after a cut-off, it goes on from its last value.
+
+        Args:
+            step: given the name of each step and what it does; it does it, and may keep book.
+
+        Raises:
+            NotFound: nothing was decided about this window.
+        """
+        turn = self._renew(Turn(window=window, observation=None, incidents=(), decision=self.decide.decision(window)), step)
+        step("notify", self.notify.drain)
+        return turn
 
     def _window(self, window: Window) -> Turn:
         summary = self.profile.build(window)
@@ -94,8 +130,7 @@ class Loop:
         monitored = self.monitor.check(window, summary.loaded, summary.rows, summary.reference, summary.profile, known=arrived)
         incidents = self.alert.update(window, summary.version, monitored.observation.findings)
         decision = self._decide(window, monitored)
-        turn = Turn(window=window, observation=monitored.observation, incidents=incidents, decision=decision)
-        return self._renew(turn) if decision.action == "retrain" else turn
+        return Turn(window=window, observation=monitored.observation, incidents=incidents, decision=decision)
 
     def _decide(self, window: Window, monitored: Monitored) -> Decision:
         drift, realized = monitored.observation.drift, monitored.realized
@@ -109,31 +144,44 @@ class Loop:
             performance_fell=realized is not None and realized.fell_from_best,
             performance_fresh=realized is not None and realized.fresh,
             loss_because=monitored.loss_because,
+            below_target=monitored.below_target,
             at=window.end,
         )
 
-    def _renew(self, turn: Turn) -> Turn:
+    def _renew(self, turn: Turn, step: Step = at_once) -> Turn:
         """A candidate, a contest, and a promotion or a refusal. A failed training leaves production as it is."""
         window, decision = turn.window, turn.decision
         because = "; ".join(decision.because)
         try:
-            trained = self.retrain.again(until=window.end, origin=f"loop/{window}", because=because)
+            trained = step("train", lambda: self.retrain.again(until=window.end, origin=f"loop/{window}", because=because))
         except TrainFailed as failure:
             self.decide.outcome(window, candidate=None, verdict=None, failed=str(failure))
             return replace(turn, failed=str(failure))
         # A verdict that was stored before a cut-off stands: this turn itself may have changed production since.
-        verdict = self.decide.verdict(window) or self.validate.judge(trained.version, self.decide.production(), trained.heldout)
+        verdict = step("judge", lambda: self._judge(window, trained, self.decide.verdict(window)))
         try:
-            candidate = self._carry_out(window, trained, verdict)
+            candidate = self._carry_out(window, trained, verdict, step)
         except StaleDecision:  # somebody changed production during the contest: one more, against the version that is there now
-            verdict = self.validate.judge(trained.version, self.decide.production(), trained.heldout)
-            candidate = self._carry_out(window, trained, verdict)
+            verdict = step("judge", lambda: self._judge(window, trained, None))
+            candidate = self._carry_out(window, trained, verdict, step)
         return replace(turn, candidate=candidate, verdict=verdict)
 
-    def _carry_out(self, window: Window, trained: Trained, verdict: Verdict) -> Version:
+    def _judge(self, window: Window, trained: Trained, known: Verdict | None) -> Verdict:
+        verdict = known or self.validate.judge(trained.version, self.decide.production(), trained.heldout)
         self.decide.outcome(window, candidate=trained.version.number, verdict=verdict, failed=None)
-        version = self.retrain.refit(trained, until=window.end) if verdict.accepted else trained.version
-        moved = self.promote.apply(version, verdict, by="farero")
+        return verdict
+
+    def _carry_out(self, window: Window, trained: Trained, verdict: Verdict, step: Step) -> Version:
+        version = trained.version
+        if verdict.accepted:
+            version = step("refit", lambda: self.retrain.refit(trained, until=window.end))
+        return step("promote", lambda: self._promote(trained, version, verdict))
+
+    def _promote(self, trained: Trained, version: Version, verdict: Verdict) -> Version:
+        if verdict.accepted and self.rollout.goes_by_stages():
+            moved = self.rollout.carry_out(version, verdict)
+        else:
+            moved = self.promote.apply(version, verdict, by="farero")
         if version.number != trained.version.number:
             self.promote.shelve(
                 trained.version.number, by="farero", because=f"{version.number} learnt from the rows that judged it as well"

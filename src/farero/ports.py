@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 
 from farero.core.prediction import Record
 from farero.core.recorded import Recorded
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+T = TypeVar("T")
 
 LogKind: TypeAlias = Literal["number", "text", "flag", "date"]
 """float64 · string · bool · timestamp[us, UTC]; all may be null."""
@@ -127,6 +129,10 @@ class Child(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """End every job that still runs; each raises TrainFailed where it is waited for. Further jobs may be run."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
@@ -150,4 +156,112 @@ class Notifier(Protocol):
         Raises:
             NotifyFailed: it was not delivered; `retryable` says whether another try may help.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedRun:
+    """What a tracker shall have of one training run.
+
+    Attributes:
+        id: ours; a run that is written again is changed, not doubled.
+        status: "running", "finished" or "failed".
+        metrics: finite figures by name.
+        fill: puts the files that belong to the run into a folder.
+    """
+
+    id: str
+    name: str
+    model: str
+    status: Literal["running", "finished", "failed"]
+    started: datetime
+    finished: datetime | None
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    fill: Callable[[Path], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedVersion:
+    """What a tracker's registry shall have of one version.
+
+    Attributes:
+        digest: of its files; with model and number it says which version of which installation it is.
+        run: the run that made it, which has been written.
+        fill: puts the model, in a form that the tracker's own library loads, into a folder.
+    """
+
+    model: str
+    number: str
+    digest: str
+    run: str
+    description: str
+    tags: Mapping[str, str]
+    fill: Callable[[Path], None]
+
+
+class Tracker(Protocol):
+    """A tracking server with a registry of models that others look at. Our own tables are the truth; it gets a copy."""
+
+    def write_run(self, run: TrackedRun) -> str:
+        """Write a run, or bring it up to date; returns what the tracker calls it.
+
+        Raises:
+            TrackerUnavailable: it was not written, or not all of it; writing it again completes it.
+        """
+        ...
+
+    def write_version(self, version: TrackedVersion) -> str:
+        """Write a version into the registry, or bring its tags up to date; returns what the tracker calls it.
+
+        Raises:
+            TrackerUnavailable: as above.
+        """
+        ...
+
+    def aliases(self, model: str) -> Mapping[str, str | None]:
+        """Where each alias of a model points: our number, or None where that is no version that we wrote."""
+        ...
+
+    def point(self, model: str, alias: str, number: str | None) -> None:
+        """Let an alias point to a version that was written, or to nothing."""
+        ...
+
+    def fetch(self, uri: str, folder: Path) -> Path:
+        """Copy a model that the tracker holds (`models:/name/3`, `models:/name@alias`, `runs:/id/path`) into a folder; returns where.
+
+        Raises:
+            BadInput: the tracker holds no such model.
+            TrackerUnavailable: it does not answer.
+        """
+        ...
+
+
+class Step(Protocol):
+    """Takes one named step of a run: does it, and keeps book of it."""
+
+    def __call__(self, name: str, do: Callable[[], T]) -> T:
+        """Call `do` and return its value. A step that was taken before is taken again: it must find its stored value."""
+        ...
+
+
+class Jobs(Protocol):
+    """Has runs carried out, each until it is done, by this process or by another one that shares the state database.
+
+    What a run is and how it went is kept in the state database (`store.job_runs`), not here: an order may reach two processes, and
+    the one that claims the run there carries it out.
+    """
+
+    def start(self, carry_out: Callable[[str, Step], None]) -> None:
+        """Begin to work: `carry_out(id, step)` is called in a thread of the adapter's, for one run at a time. It raises nothing."""
+        ...
+
+    def submit(self, id: str) -> None:
+        """See that the run is carried out. One that waits or is under way in this process already is not submitted twice."""
+        ...
+
+    def stop(self, timeout_s: float) -> bool:
+        """Begin no further run and wait for the present one; says whether it ended in time. What is not done is submitted after the
+        next start."""
         ...

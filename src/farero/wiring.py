@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -11,28 +12,37 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
-from time import monotonic
+from time import monotonic, perf_counter
 from uuid import uuid4
 
 from farero import telemetry
 from farero.adapters.child_process import PRELOAD, ChildProcess
 from farero.adapters.console_notifier import ConsoleNotifier
+from farero.adapters.dbos_jobs import DbosJobs
 from farero.adapters.delta_log import DeltaLog
 from farero.adapters.folder_models import FolderModels
 from farero.adapters.manual_clock import ManualClock
 from farero.adapters.memory_log import MemoryLog
 from farero.adapters.memory_notifier import MemoryNotifier
+from farero.adapters.mlflow_tracker import MlflowTracker, without_password
+from farero.adapters.processes import is_gone, this_process
 from farero.adapters.system_clock import SystemClock
+from farero.adapters.thread_jobs import ThreadJobs
 from farero.adapters.webhook import Webhook
 from farero.app import App
+from farero.app.jobbing import Work
+from farero.app.recording import Records, records
 from farero.core.finding import Severity
+from farero.core.masking import Mask
 from farero.core.performance import METRICS
 from farero.core.policy import PolicyRule
 from farero.core.replayed import PolicyResult
+from farero.core.rollout import STAGING
 from farero.errors import LogUnavailable
 from farero.flow.alert import Alert
 from farero.flow.decide import Decide
 from farero.flow.intake import Intake
+from farero.flow.jobs import Queue
 from farero.flow.label import Label
 from farero.flow.lateness import Lateness
 from farero.flow.monitor import Floor, Monitor
@@ -45,14 +55,19 @@ from farero.flow.promote import Promote
 from farero.flow.record import hand_over
 from farero.flow.register import Register
 from farero.flow.retrain import Retrain
+from farero.flow.rollout import Rollouts
+from farero.flow.rollout.measured import Measure
+from farero.flow.rollout.smoke import SmokeTest
 from farero.flow.validate import Validate
 from farero.flow.windows import Windows
 from farero.loop import Loop
-from farero.ports import Child, Clock, Limits, LogShape, ModelFiles, Notifier, PredictionLog
-from farero.project.config import ChannelSettings
+from farero.ports import Child, Clock, Jobs, Limits, LogShape, ModelFiles, Notifier, PredictionLog
 from farero.project.declare import Project
 from farero.project.infer import infer
+from farero.project.jobs import declared
 from farero.project.load import Loaded, load
+from farero.project.secret_values import secret_values
+from farero.project.settings import HOME, ChannelSettings
 from farero.replay import Bench, run
 from farero.replay import history as recorded
 from farero.replay.side_by_side import Plan, serve
@@ -60,6 +75,8 @@ from farero.serving.cache import AnswerCache
 from farero.serving.meters import Meters, read_all
 from farero.serving.pool import Pool
 from farero.serving.privacy import Protector, log_shape
+from farero.serving.router import Router
+from farero.serving.shadow import SUFFIX, Shadow
 from farero.serving.spool import Spool
 from farero.store.database import Store
 
@@ -85,7 +102,7 @@ def open_app(root: Path, *, clock: Clock | None = None, answering: str | None = 
         StoreUnavailable: the state database does not answer.
     """
     slot = answering or ("keeper" if keeping else None)
-    return _app(load(root.resolve()), clock or SystemClock(), slot=slot, keeps_log=answering is None, on_demand=keeping)
+    return _app(load(root.resolve()), clock or SystemClock(), slot=slot, keeps_log=answering is None, keeping=keeping)
 
 
 def open_inferred(data: Path, *, time: str, label: str, root: Path) -> App:
@@ -93,7 +110,7 @@ def open_inferred(data: Path, *, time: str, label: str, root: Path) -> App:
     return _app(infer(data, time=time, label=label, root=root), SystemClock())
 
 
-def _app(loaded: Loaded, clock: Clock, *, slot: str | None = None, keeps_log: bool = True, on_demand: bool = False) -> App:
+def _app(loaded: Loaded, clock: Clock, *, slot: str | None = None, keeps_log: bool = True, keeping: bool = False) -> App:
     settings = loaded.settings
     home = loaded.root / ".farero"
     home.mkdir(exist_ok=True)
@@ -102,11 +119,14 @@ def _app(loaded: Loaded, clock: Clock, *, slot: str | None = None, keeps_log: bo
     files = FolderModels(home / "models")
     spool = Spool(home / "spool", _writer(), mode=settings.log.record)
     pool = Pool(files, max_loaded=settings.models.max_loaded)
+    child = _child(loaded)
     meters = Meters(loaded.root / METERS if slot else None, slot or "farero")
     channels: dict[str, Severity] = {channel.name: channel.min_severity for channel in settings.channels}
     rooms = _Rooms(
-        loaded=loaded, store=store, log=log, files=files, child=ChildProcess(WARM), clock=clock, pool=pool, spool=spool,
+        loaded=loaded, store=store, log=log, files=files, child=child, clock=clock, pool=pool, spool=spool,
+        router=Router(pool), meters=meters,
         key=settings.privacy.key(loaded.root), channels=channels, notifiers={c.name: _notifier(c, loaded.root) for c in settings.channels},
+        stopwatch=perf_counter, by_stages=True,
     )  # fmt: skip
     return App(
         root=loaded.root,
@@ -127,13 +147,51 @@ def _app(loaded: Loaded, clock: Clock, *, slot: str | None = None, keeps_log: bo
         meters=meters,
         figures=(lambda use: read_all(loaded.root / METERS, use=use)) if slot else (lambda use: meters.samples()),
         keeps_log=keeps_log,
-        on_demand=on_demand or settings.models.load == "demand",
+        on_demand=keeping or settings.models.load == "demand",
+        work=_work(loaded, store, clock, stop=child.close, keeping=keeping),
+        records=_records(rooms),
     )
 
 
+def _records(rooms: _Rooms) -> Records:
+    """What writes reports, and tells MLflow where farero.toml names one."""
+    named, root = rooms.loaded.settings.tracking, rooms.loaded.root
+    uri = named.resolved(root)
+    tracker = MlflowTracker(
+        uri, experiment=named.experiment, artifacts=named.files(root), lock=root / HOME / "mlflow.lock",
+        token=named.token.read(root) if named.token else None, timeout_s=named.timeout_s,
+    ) if uri else None  # fmt: skip
+    return records(
+        rooms.loaded.projects, store=rooms.store, log=rooms.log, files=rooms.files, pool=rooms.pool, clock=rooms.clock,
+        channels=rooms.channels, tracker=tracker, where=without_password(uri),
+    )  # fmt: skip
+
+
+def _work(loaded: Loaded, store: Store, clock: Clock, *, stop: Callable[[], None], keeping: bool) -> Work:
+    """What carries jobs out: only the keeper takes them off the queue by itself; a command does what it was asked for."""
+    name = this_process()
+    adapter: Jobs | None = None
+    if keeping:
+        adapter = _dbos(loaded, store, name) if loaded.settings.worker.jobs == "dbos" else ThreadJobs()
+    return Work(
+        jobs=declared(loaded.settings, loaded.projects), adapter=adapter, stop=stop,
+        queue=Queue(store=store, clock=clock, executor=name, is_gone=is_gone, steady=monotonic),
+    )  # fmt: skip
+
+
+def _dbos(loaded: Loaded, store: Store, name: str) -> DbosJobs:
+    """DBOS with its tables beside those of the state: another file, or another schema of the same database."""
+    url = loaded.settings.state.resolved(loaded.root)
+    if url.startswith("sqlite"):
+        return DbosJobs(f"sqlite:///{Path(url.removeprefix('sqlite:///')).with_name('jobs.db')}", name, is_gone=is_gone)
+    schema = store.schema()
+    return DbosJobs(url, name, is_gone=is_gone, schema="farero_jobs" if schema == "public" else f"{schema}_jobs")
+
+
 def shapes(projects: Mapping[str, Project]) -> Mapping[str, LogShape]:
-    """What each model's prediction log holds."""
-    return {model: log_shape(project.schema, text_prediction=project.label_spec.kind == "classes") for model, project in projects.items()}
+    """What each model's prediction log holds, and the log of its shadow versions' answers."""
+    own = {model: log_shape(project.schema, text_prediction=project.label_spec.kind == "classes") for model, project in projects.items()}
+    return own | {model + SUFFIX: shape for model, shape in own.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,17 +206,26 @@ class _Rooms:
     clock: Clock
     pool: Pool
     spool: Spool
+    router: Router
     key: bytes
     channels: Mapping[str, Severity]
     notifiers: Mapping[str, Notifier]
+    stopwatch: Callable[[], float] | None = None
+    meters: Meters | None = None
+    by_stages: bool = False
+    """Whether versions go to production as projects declare it; a replay's go at once."""
 
     def loop(self, model: str, *, rule: PolicyRule, size: timedelta, grace: timedelta) -> Loop:
         """One model's steps under one policy."""
         project = self.loaded.projects[model]
         schema, label, train, kept = project.schema, project.label_spec, self.loaded.settings.train, self.loaded.settings.cache
+        protector = Protector(self.key, schema)
         return Loop(
             predict=Predict(model=model, schema=schema, store=self.store, label=label, thresholds=project.thresholds, pool=self.pool,
-                spool=self.spool, protector=Protector(self.key, schema),
+                spool=self.spool, protector=protector, router=self.router, meters=self.meters,
+                shadow=Shadow(
+                    model, schema=schema, label=label, router=self.router, protector=protector, spool=self.spool, meters=self.meters
+                ),
                 answer_unlogged=self.loaded.settings.log.unlogged == "answer",
                 cache=AnswerCache(kept.entries, kept.ttl_s, monotonic) if kept.entries else None,
             ),
@@ -187,15 +254,23 @@ class _Rooms:
                 model=model, schema=schema, label=label, metric=project.metric, window_size=size, seed=project.seed,
                 recipe=self.loaded.recipe(model), environment=_environment(), git_commit=_git_commit(self.loaded.root),
                 limits=Limits(timeout_s=train.timeout_s, memory_bytes=train.memory_mb << 20), rule=rule, gate=project.gate_rule,
-                store=self.store, log=self.log, files=self.files, child=self.child, clock=self.clock,
+                store=self.store, log=self.log, files=self.files, child=self.child, clock=self.clock, sourced=project.source is not None,
             ),
             register=Register(
                 model=model, schema=schema, label=label, metric=project.metric, window_size=size, environment=_environment(),
                 limits=Limits(timeout_s=train.timeout_s, memory_bytes=train.memory_mb << 20), store=self.store, files=self.files,
                 child=self.child, clock=self.clock,
             ),
-            validate=Validate(label=label, rule=project.gate_rule, gated=rule.gated, pool=self.pool),
+            validate=Validate(
+                schema=schema, label=label, rule=project.gate_rule, gated=rule.gated, pool=self.pool, store=self.store, clock=self.clock,
+                stopwatch=self.stopwatch,
+            ),
             promote=Promote(model=model, store=self.store, pool=self.pool, clock=self.clock, channels=self.channels),
+            rollout=Rollouts(
+                model=model, rule=project.rollout_rule if self.by_stages else None, store=self.store, pool=self.pool, clock=self.clock,
+                channels=self.channels, smoke=SmokeTest(schema=schema, label=label, endpoint=f"{model}{STAGING}"),
+                measure=Measure(model=model, label=label, metric=project.gate_rule.metric, store=self.store, log=self.log),
+            ),
             notify=Notify(store=self.store, clock=self.clock, channels=self.notifiers),
         )  # fmt: skip
 
@@ -230,9 +305,10 @@ def bench(loaded: Loaded, plan: Plan, folder: Path, *, child: Child | None = Non
     log: PredictionLog = DeltaLog(home / "log", shapes(loaded.projects)) if kept else MemoryLog(shapes(loaded.projects))
     files = FolderModels(home / "models")
     spool = Spool(home / "spool", _writer())
+    pool = Pool(files, compiled=False)
     rooms = _Rooms(
-        loaded=loaded, store=store, log=log, files=files, child=child or ChildProcess(WARM), clock=clock, pool=Pool(files, compiled=False),
-        spool=spool,
+        loaded=loaded, store=store, log=log, files=files, child=child or _child(loaded), clock=clock, pool=pool, spool=spool,
+        router=Router(pool),
         key=b"replay" * 6 if kept is None else loaded.settings.privacy.key(loaded.root),
         # A replay announces to nobody, but counts what would have been announced.
         channels={"replay": "low"}, notifiers={"replay": MemoryNotifier()},
@@ -266,6 +342,11 @@ def _hand_over(spool: Spool, folder: Path, log: PredictionLog, meters: Meters | 
         return moved.rows
 
     return move
+
+
+def _child(loaded: Loaded) -> ChildProcess:
+    """Runs trainings; what they print and raise is shown without the installation's secrets."""
+    return ChildProcess(WARM, hide=Mask.of(secret_values(loaded.settings, loaded.root, os.environ)))
 
 
 def _notifier(channel: ChannelSettings, root: Path) -> Notifier:

@@ -12,8 +12,11 @@ from farero.telemetry import log
 
 if TYPE_CHECKING:
     from farero.app import App
+    from farero.ports import Step
 
 REFRESH_S = 0.5
+TRACK_S = 5.0
+BEAT_S = 2.0
 # A training may take long and is no reason to worry; a worker silent for this long beyond it is.
 LATE_AFTER_S = 60.0
 
@@ -37,22 +40,34 @@ class Worker:
         self._last_error = ""
         self._loop = loop
         self._threads = [threading.Thread(target=self._run, args=(self._refresh, REFRESH_S), name="farero-refresh", daemon=True)]
+        # Apart from the others, and not waited for at the end: a tracker that hangs delays nothing, and what it missed is told later.
+        self._copying = threading.Thread(target=self._run, args=(self._track, TRACK_S), name="farero-track", daemon=True)
         if loop:
             self._threads.append(threading.Thread(target=self._run, args=(self._turn, tick_s), name="farero-worker", daemon=True))
+            self._threads.append(threading.Thread(target=self._run, args=(self._beat_runs, BEAT_S), name="farero-beat", daemon=True))
 
     def start(self) -> None:
-        """Begin."""
+        """Begin.
+
+        Raises:
+            ConfigInvalid: what shall carry jobs out is not installed.
+        """
+        if self._loop:
+            self._app.start_jobs(self._carry_out)
         for thread in self._threads:
             thread.start()
+        if self._loop and self._app.tracks:
+            self._copying.start()
 
     def stop(self, timeout_s: float = 3.0) -> bool:
         """Begin no further turn and wait for the present one; says whether it ended in time."""
         self._stopping.set()
         until = time.monotonic() + timeout_s
+        ended = not self._loop or self._app.stop_jobs(timeout_s)
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(0.0, until - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return ended and not any(thread.is_alive() for thread in self._threads)
 
     def check(self) -> Check:
         """How the heart beats, for `/health`."""
@@ -88,6 +103,24 @@ class Worker:
         finally:
             self._busy = False
             self._beat = time.monotonic()
+
+    def _carry_out(self, id: str, step: Step) -> None:
+        try:
+            self._app.carry_out(id, step)
+        except Exception as error:  # the run says what became of it; the next one must not wait for ever
+            log("error", level="error", error=error, where="a run of a job", run=id)
+
+    def _beat_runs(self) -> None:
+        try:
+            self._app.beat()
+        except Exception as error:  # the database is gone: the runs go on, and beat again when it is back
+            log("error", level="error", error=error, where="saying that runs live")
+
+    def _track(self) -> None:
+        try:
+            self._app.track()
+        except Exception as error:  # a copy for others to look at must not end what it is a copy of
+            log("error", level="error", error=error, where="telling the tracker")
 
     def _refresh(self) -> None:
         try:

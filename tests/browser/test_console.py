@@ -12,7 +12,7 @@ from typing import cast
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.standin import Standin, lived
 
 from farero.app import App
@@ -177,3 +177,35 @@ def test_text_stands_out_from_its_ground(browser: Browser, site: Site, said: lis
     page.goto(site.url + path)
     faint = page.evaluate((Path(__file__).parent / "contrast.js").read_text())
     assert faint == []
+
+
+@pytest.mark.row("R3")
+def test_a_rollback_is_asked_for_a_reason_and_then_done(browser: Browser, site: Site, said: list[str]) -> None:
+    page = open_page(browser, said)
+    page.goto(f"{site.url}/console/models/bikes")
+    before = next(version.number for version in site.app.versions("bikes") if version.state == "production")
+    page.click("#act-rollback")
+    assert page.locator("#ask").is_visible()
+    page.click("#ask-yes")  # without a reason the browser holds it back
+    assert page.locator("#ask").is_visible()
+    page.fill("#ask-because", "it answers too high on Mondays")
+    page.click("#ask-yes")
+    expect(page.locator("#ask")).to_be_hidden()
+    expect(page.locator(".headline .version-tag")).not_to_have_text(f"v{before}")
+    newest = site.app.moves("bikes")[-1]
+    assert (newest.by, newest.because, newest.target) == ("console", "it answers too high on Mondays", "production")
+    assert said == []
+
+
+def test_a_refused_act_says_why_and_leaves_the_question_open(browser: Browser, site: Site, said: list[str]) -> None:
+    page = open_page(browser, said)
+    page.goto(f"{site.url}/console/models/bikes")
+    site.app.stored["bikes"] = [version for version in site.app.stored["bikes"] if version.state == "production"]
+    page.click("#act-rollback")
+    page.fill("#ask-because", "to see")
+    page.click("#ask-yes")
+    expect(page.locator("#ask-problem")).to_contain_text("has no version")
+    assert page.locator("#ask").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#ask").is_visible()
+    assert page.evaluate("document.activeElement.id") == "act-rollback"

@@ -47,6 +47,7 @@ def empty(kind: str, folder: Path) -> Iterator[str]:
             yield f"{SERVER}?options={quote(f'-csearch_path={schema}')}"
         finally:
             conn.execute(f"DROP SCHEMA {schema} CASCADE")
+            conn.execute(f"DROP SCHEMA IF EXISTS {schema}_jobs CASCADE")  # DBOS's own
 
 
 def _plain() -> str:

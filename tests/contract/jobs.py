@@ -39,6 +39,22 @@ def print_a_lot(folder: Path) -> None:
         print("line", number)
 
 
+def print_a_secret(folder: Path) -> None:
+    print("token is hunter22-and-more")
+    print("url postgresql://ana:letmein@host/db", file=sys.stderr)
+    print("no end of line, hunter22-and-more", end="")
+
+
+def raise_a_secret(folder: Path) -> None:
+    password = "hunter22-and-more"
+    raise ValueError(f"cannot log in with {password}")
+
+
+def print_a_secret_and_vanish(folder: Path) -> None:
+    print("token is hunter22-and-more", flush=True)
+    os._exit(3)
+
+
 def print_bytes_that_are_no_text(folder: Path) -> None:
     sys.stdout.flush()
     os.write(1, b"\xff\xfe broken\n")

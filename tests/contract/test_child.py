@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from tests.contract import jobs
 
 from farero.adapters.child_process import ChildProcess
 from farero.adapters.inline_child import InlineChild
+from farero.core.masking import Mask
 from farero.errors import TrainFailed
 from farero.ports import Child, Limits
 
+SECRET = "hunter22-and-more"
 LIMITS = Limits(timeout_s=60, memory_bytes=1 << 30)
 
 
@@ -26,6 +29,18 @@ def process() -> Iterator[ChildProcess]:
 @pytest.fixture(params=["process", "inline"])
 def child(request: pytest.FixtureRequest, process: ChildProcess) -> Child:
     return process if request.param == "process" else InlineChild()
+
+
+@pytest.fixture(scope="module")
+def discreet_process() -> Iterator[ChildProcess]:
+    child = ChildProcess(preload=(), hide=Mask.of([SECRET]))
+    yield child
+    child.close()
+
+
+@pytest.fixture(params=["process", "inline"])
+def discreet(request: pytest.FixtureRequest, discreet_process: ChildProcess) -> Child:
+    return discreet_process if request.param == "process" else InlineChild(hide=Mask.of([SECRET]))
 
 
 @pytest.mark.row("R5")
@@ -97,3 +112,48 @@ def test_the_output_is_kept_after_a_failure(child: Child, tmp_path: Path) -> Non
     with pytest.raises(TrainFailed):
         child.run(jobs.fail, tmp_path, LIMITS)
     assert (tmp_path / "output.txt").exists()
+
+
+@pytest.mark.row("R5")
+def test_secrets_that_a_job_prints_are_neither_told_nor_kept(discreet: Child, tmp_path: Path) -> None:
+    told: list[str] = []
+    discreet.run(jobs.print_a_secret, tmp_path, LIMITS, told.append)
+    assert told == ["token is ***", "url postgresql://ana:***@host/db", "no end of line, ***"]
+    assert (tmp_path / "output.txt").read_text() == "\n".join(told)
+
+
+@pytest.mark.row("R5")
+def test_secrets_in_an_exception_are_hidden_in_its_message_and_its_traceback(discreet: Child, tmp_path: Path) -> None:
+    with pytest.raises(TrainFailed, match=r"cannot log in with \*\*\*") as caught:
+        discreet.run(jobs.raise_a_secret, tmp_path, LIMITS)
+    assert SECRET not in str(caught.value) and SECRET not in str(caught.value.context)
+
+
+@pytest.mark.row("R5")
+def test_secrets_in_the_last_output_of_a_process_that_died_are_hidden(discreet_process: ChildProcess, tmp_path: Path) -> None:
+    with pytest.raises(TrainFailed, match=r"token is \*\*\*") as caught:
+        discreet_process.run(jobs.print_a_secret_and_vanish, tmp_path, LIMITS)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.row("R5", "R13")
+def test_closing_ends_a_job_that_runs_and_leaves_room_for_others(tmp_path: Path) -> None:
+    child = ChildProcess(preload=())
+    working, ended = threading.Event(), threading.Event()
+    failures: list[TrainFailed] = []
+
+    def wait() -> None:
+        try:
+            child.run(jobs.hang, tmp_path, LIMITS, lambda line: working.set())
+        except TrainFailed as failure:
+            failures.append(failure)
+        ended.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    assert working.wait(60)
+    child.close()
+    assert ended.wait(60)
+    assert "SIGKILL" in str(failures[0])
+    child.run(jobs.leave_a_file, tmp_path, LIMITS)
+    child.close()
+    assert (tmp_path / "result.txt").read_text() == "done"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from farero.adapters.inline_child import InlineChild
 from farero.core.policy import NAMED, PolicyRule
-from farero.core.replayed import PolicyResult
+from farero.core.replayed import DecisionResult, PolicyResult
 from farero.project.load import Loaded, load
 from farero.replay import history as recorded
 from farero.replay import run
@@ -108,10 +108,18 @@ def plant(history: History, at: datetime, seed: int) -> History:
     return replace(history, rows=replace(history.rows, columns=columns), labels=labels, raw=raw)
 
 
+def _as_decided(entry: DecisionResult) -> DecisionResult:
+    """Without what is measured anew each time: how long a candidate took to answer, and the bytes that tell how it trained."""
+    if entry.verdict is None:
+        return entry
+    checks = tuple(check for check in entry.verdict.checks if check.name not in ("pace", "size"))
+    return replace(entry, verdict=replace(entry.verdict, checks=checks))
+
+
 def before(result: PolicyResult, at: datetime) -> list[object]:
     """All that was done and decided by `at`. A window's final metric is left out: it uses labels that came later, as it should."""
     windows = [replace(window, metric=None) for window in result.windows if window.window.end <= at]
-    decisions = [entry for entry in result.decisions if entry.decision.at <= at]
+    decisions = [_as_decided(entry) for entry in result.decisions if entry.decision.at <= at]
     incidents = [(incident.id, incident.opened, incident.because) for incident in result.incidents if incident.opened <= at]
     return [windows, decisions, sorted(incidents)]
 

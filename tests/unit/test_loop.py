@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from tests.benches import LOST, NEVER, WON, Installation, Killed, day, install, killed_in, make_project
 
-from farero.errors import TrainFailed
+from farero.errors import NotFound, TrainFailed
+from farero.loop import Turn
 from farero.project.load import Loaded, load
 from farero.store import decisions, incidents, observations, outbox, runs, steps
+from farero.store.decisions import StoredDecision
+
+T = TypeVar("T")
 
 STEPS = [
     ("label", "retry_waiting"), ("record", "due"), ("profile", "build"), ("monitor", "check"), ("alert", "update"), ("decide", "choose"),
@@ -35,13 +42,21 @@ def everything(here: Installation) -> dict[str, object]:
         return {
             "states": states,
             "moves": moves,
-            "decisions": decisions.all(conn, "points"),
+            "decisions": [_untimed(entry) for entry in decisions.all(conn, "points")],
             "observations": observations.latest(conn, "points"),
             "incidents": incidents.all(conn, "points"),
             "messages": sorted((d.message.id, d.status) for d in outbox.all(conn)),
             "runs": [(run.id, run.status, run.version) for run in runs.all(conn, "points")],
             "closed": steps.last_end(conn, "points", "done"),
         }
+
+
+def _untimed(entry: StoredDecision) -> StoredDecision:
+    """A decision without what is never the same twice: how long its candidate took to answer, and the bytes that tell how it trained."""
+    if entry.verdict is None:
+        return entry
+    checks = tuple(check for check in entry.verdict.checks if check.name not in ("pace", "size"))
+    return replace(entry, verdict=replace(entry.verdict, checks=checks))
 
 
 @pytest.mark.row("M9", "M10")
@@ -163,3 +178,36 @@ def test_a_forced_training_needs_no_reason_of_the_policy(points: Loaded, tmp_pat
     assert turn.decision.because == ("asked for: a new season",)
     assert turn.decision.policy == "forced"
     assert here.states() == {"1.0.0": "production", "1.1.0": "rejected"} or here.production() == "1.1.1"
+
+
+@pytest.mark.row("R13")
+def test_a_renewal_that_is_ordered_elsewhere_holds_the_next_window_back_and_keeps_book_of_its_steps(here: Installation) -> None:
+    for number in range(2):
+        here.predict(number)
+        here.label(number, WON)
+    here.bench.clock.set(day(1).end)
+    ordered: list[Turn] = []
+
+    def later(turn: Turn) -> Turn:
+        ordered.append(turn)
+        return turn
+
+    (first,) = here.loop.turn(day(1).end, renew=later, free=lambda: not ordered)
+    assert (first.window, first.candidate, ordered) == (day(0), None, [first])
+    assert here.states() == {"1.0.0": "production"}
+    taken: list[str] = []
+
+    def step(name: str, do: Callable[[], T]) -> T:
+        taken.append(name)
+        return do()
+
+    turn = here.loop.renew(day(0), step)
+    assert taken == ["train", "judge", "refit", "promote", "notify"]
+    assert turn.decision == first.decision
+    assert turn.candidate is not None and here.production() == turn.candidate.number
+    assert [later.window for later in here.loop.turn(day(1).end)] == [day(1)]
+
+
+def test_nothing_is_renewed_that_was_not_decided(here: Installation) -> None:
+    with pytest.raises(NotFound, match="Nothing was decided about points"):
+        here.loop.renew(day(7))

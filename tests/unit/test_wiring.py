@@ -52,7 +52,8 @@ def test_a_project_can_be_read_off_a_file(tmp_path: Path) -> None:
 
 def test_what_is_logged_follows_from_the_features(tmp_path: Path) -> None:
     loaded = load(make_project(tmp_path))
-    assert shapes(loaded.projects) == {"points": LogShape(inputs={"x": "number", "shape": "text"}, text_prediction=False)}
+    shape = LogShape(inputs={"x": "number", "shape": "text"}, text_prediction=False)
+    assert shapes(loaded.projects) == {"points": shape, "points.shadow": shape}
 
 
 @pytest.mark.row("M11")

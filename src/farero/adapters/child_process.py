@@ -19,6 +19,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from farero.core.failure import Failure, to_error
@@ -36,14 +37,21 @@ main(int(sys.argv[2]), json.loads(sys.argv[3]))"""
 
 
 class ChildProcess:
-    """Jobs run one process each, in a session of their own; what they start dies with them."""
+    """Jobs run one process each, in a session of their own; what they start dies with them.
 
-    def __init__(self, preload: Sequence[str] = PRELOAD) -> None:
+    Args:
+        preload: modules that a job finds imported.
+        hide: takes secrets out of a text. Whatever a job prints or raises goes through it before anybody else sees it.
+    """
+
+    def __init__(self, preload: Sequence[str] = PRELOAD, hide: Callable[[str], str] = str) -> None:
         self._preload = tuple(preload)
+        self._hide = hide
         self._lock = threading.Lock()
         self._server: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
         self._stop: Callable[[], object] = lambda: None
+        self._jobs: set[socket.socket] = set()
 
     @property
     def server_pid(self) -> int | None:
@@ -60,21 +68,27 @@ class ChildProcess:
 
         What it prints goes to `output.txt` in the folder (the last 64 KiB), and line by line to `progress`.
         """
-        output = _Output(progress)
+        output = _Output(progress, self._hide)
         try:
             report = self._attempt(_request(job, folder, limits), output)
             if report is None:  # the server died before it took the job: somebody ended it, so start another
                 report = self._attempt(_request(job, folder, limits), output)
         finally:
+            output.end()
             (folder / OUTPUT).write_bytes(output.kept())
         if report is None:
             raise _no_server()
         if "ending" in report:
-            raise _error(report, limits, output)
+            raise _error(report, limits, output, self._hide)
 
     def close(self) -> None:
         """End the server and every job that still runs."""
         with self._lock:
+            for line in self._jobs:
+                try:
+                    line.shutdown(socket.SHUT_WR)  # the guard ends its job when its line closes
+                except OSError:
+                    pass  # it is gone already
             self._stop()
             self._line = self._server = None
 
@@ -82,6 +96,8 @@ class ChildProcess:
         """Hand the job to the server and follow it. None = it was never begun."""
         ours, theirs = socket.socketpair()
         reader, writer = os.pipe()
+        with self._lock:
+            self._jobs.add(ours)
         try:
             try:
                 self._hand(theirs, writer)
@@ -97,6 +113,8 @@ class ChildProcess:
                     pass
             except OSError:
                 pass  # the guard is gone already
+            with self._lock:
+                self._jobs.discard(ours)
             ours.close()
             os.close(reader)
 
@@ -129,25 +147,33 @@ class ChildProcess:
 
 
 class _Output:
-    """The end of what a job printed, and its lines as they come."""
+    """The end of what a job printed, and its lines as they come; both without secrets."""
 
-    def __init__(self, progress: Callable[[str], None] | None) -> None:
+    def __init__(self, progress: Callable[[str], None] | None, hide: Callable[[str], str]) -> None:
         self._bytes = bytearray()
         self._rest = b""
         self._progress = progress
+        self._hide = hide
 
     def add(self, block: bytes) -> None:
         self._bytes += block
         if len(self._bytes) > 4 * _KEPT:
-            del self._bytes[:-_KEPT]
+            # A secret that was cut in two would be known by nobody: what is left of its line goes as well.
+            del self._bytes[: max(self._bytes.find(b"\n", len(self._bytes) - _KEPT), len(self._bytes) - _KEPT)]
         if self._progress is not None:
             *lines, rest = (self._rest + block).split(b"\n")
             self._rest = rest[-_KEPT:]
             for line in lines:
-                self._progress(line.decode(errors="replace"))
+                self._progress(self._hide(line.decode(errors="replace")))
+
+    def end(self) -> None:
+        """Tell a last line that has no end."""
+        rest, self._rest = self._rest, b""
+        if rest and self._progress is not None:
+            self._progress(self._hide(rest.decode(errors="replace")))
 
     def kept(self) -> bytes:
-        return bytes(self._bytes[-_KEPT:])
+        return self._hide(self._bytes.decode(errors="surrogateescape")).encode(errors="surrogateescape")[-_KEPT:]
 
 
 def _end(line: socket.socket, server: subprocess.Popen[bytes]) -> None:
@@ -226,10 +252,11 @@ def _read(reader: int, output: _Output) -> bytes | None:
     return block
 
 
-def _error(report: dict[str, object], limits: Limits, output: _Output) -> TrainFailed:
+def _error(report: dict[str, object], limits: Limits, output: _Output, hide: Callable[[str], str]) -> TrainFailed:
     peak = report.pop("peak_bytes", None)
+    failure = Failure(**report)  # type: ignore[arg-type]
     return to_error(
-        Failure(**report),  # type: ignore[arg-type]
+        replace(failure, message=hide(failure.message), traceback=hide(failure.traceback)),
         what="train", timeout_s=limits.timeout_s, memory_bytes=limits.memory_bytes,
         peak_bytes=peak if isinstance(peak, int) else None, output=_for_people(output.kept().decode(errors="replace")),
     )  # fmt: skip

@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from farero.app.explaining import Explaining
-from farero.app.handling import Handling
+from farero.app.jobbing import Jobbing, Work
+from farero.app.judging import Judging
 from farero.app.measuring import Measuring
 from farero.app.performing import Performing
 from farero.app.profiling import Profiling
+from farero.app.recording import Records
+from farero.app.rolling import Rolling
+from farero.app.tracking import Tracking
 from farero.app.tuning import Tuning
 from farero.core.health import Health
 from farero.core.label import LabelReceipt, LabelRow
@@ -32,15 +36,16 @@ from farero.replay import history as recorded
 from farero.serving import stored
 from farero.serving.memory import Upkeep
 from farero.serving.spool import Spool
-from farero.store import meta, versions
+from farero.store import endpoints, meta, versions
 from farero.telemetry import Sample, log
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from farero.core.rollout import RolloutRule
     from farero.ports import Clock, PredictionLog
-    from farero.project.config import Settings
     from farero.project.declare import Project
+    from farero.project.settings import Settings
     from farero.serving.answers import Engine
     from farero.serving.lane import Lane
     from farero.serving.meters import Meters
@@ -61,7 +66,7 @@ class FilePredicted:
     faults: tuple[Fault, ...]
 
 
-class App(Explaining, Handling, Performing, Profiling, Tuning):
+class App(Explaining, Jobbing, Judging, Performing, Profiling, Rolling, Tracking, Tuning):
     """One installation: its models, their state, and everything that can be done with them."""
 
     def __init__(
@@ -84,6 +89,8 @@ class App(Explaining, Handling, Performing, Profiling, Tuning):
         figures: Callable[[bool], Sequence[Sample]],
         keeps_log: bool,
         on_demand: bool,
+        work: Work,
+        records: Records,
     ) -> None:
         self.root = root
         self.settings = settings
@@ -91,6 +98,8 @@ class App(Explaining, Handling, Performing, Profiling, Tuning):
         self._log = log
         self._spool = spool
         self._health = HealthCheck(models=tuple(projects), store=store, log=log, pool=pool, spool=spool)
+        self._work = work
+        self._records = records
         self._new_id = new_id
         self._hand_over = hand_over
         self._replay_command = replay_command
@@ -98,11 +107,12 @@ class App(Explaining, Handling, Performing, Profiling, Tuning):
         self.meters = meters
         self._figures = figures
         self._keeps_log = keeps_log
+        self._answers = not keeps_log
         self._on_demand = on_demand
         self._started = clock.now()
         self._measuring = Measuring(
-            meters=meters, pool=pool, spool=spool, store=store, root=root, models=tuple(projects), started=self._started,
-            version=farero_version,
+            meters=meters, pool=pool, router=self._router, spool=spool, store=store, root=root, models=tuple(projects),
+            started=self._started, version=farero_version,
             caches={model: loop.predict.cache for model, loop in loops.items() if loop.predict.cache is not None},
         )  # fmt: skip
         self._memory = Upkeep()
@@ -136,10 +146,10 @@ class App(Explaining, Handling, Performing, Profiling, Tuning):
             raise SchemaMismatch(f"{where}; nothing was predicted.", faults=checked.faults)
         return self._answer(model, checked.rows, request_id, endpoint, in_time)
 
-    def lane(self, model: str, max_rows: int) -> Lane:
+    def lane(self, model: str, max_rows: int, endpoint: str | None = None) -> Lane:
         """The short way for small requests, for one thread; what it leaves goes to `predict`. Give its frames to `commit`."""
         self.project(model)
-        return self._loops[model].predict.lane(self._clock.now, max_rows)
+        return self._loops[model].predict.lane(self._clock.now, max_rows, endpoint)
 
     def commit(self, frames: bytes, done: Callable[[FareroError | None], object]) -> None:
         """Record what lanes have scored. `done` is called with None when it is safe, or with why it is not; perhaps by another thread."""
@@ -197,16 +207,32 @@ class App(Explaining, Handling, Performing, Profiling, Tuning):
         """
         return self._pool.get(self.version(model, number), fresh=True).engine
 
-    def promote(self, model: str, number: str, *, to: str = "production", by: str, because: str, force: bool = False) -> Version:
-        """Move a version to staging or production.
+    def promote(
+        self, model: str, number: str, *, to: str = "production", by: str, because: str, force: bool = False, at_once: bool = False,
+        stages: RolloutRule | None = None,
+    ) -> Version:  # fmt: skip
+        """Move a version to staging or production; to production by stages where the project, a freeze or the caller wants that.
 
-        A version that lost its contest goes to production by force only, and with a reason.
+        A version that lost its contest goes to production by force only, and with a reason; so does a first one that the gate refuses.
+
+        Args:
+            at_once: without stages, whatever the project and a freeze want.
+            stages: by these instead of the project's.
 
         Raises:
-            IllegalMove: it was rejected and `force` is not set, or force comes without a reason.
+            Denied: people who must approve it have not.
+            IllegalMove: it was rejected, or is no good first version, and `force` is not set; or force comes without a reason.
             Corrupt: its files are not what was stored.
         """
         self.project(model)
+        if to == "production" and not force:
+            self.check_first(model, number)
+        if to == "production":
+            begun = None if at_once else self._by_stages(model, number, by=by, because=because.strip(), force=force, stages=stages)
+            if begun is not None:
+                return begun
+            if not force:
+                self._loops[model].rollout.permit(number, by=by)
         moved = self._loops[model].promote.asked(number, to=to, by=by, because=because.strip(), force=force)
         if moved.state == "production":
             self._broken.pop(model, None)
@@ -222,6 +248,7 @@ class App(Explaining, Handling, Performing, Profiling, Tuning):
     def delete(self, model: str, number: str, *, by: str, because: str) -> Version:
         """Take a version out of all lists, and its files from the disk where no other needs them; never the one in production."""
         self.project(model)
+        self.check_unrouted(model, number)
         self._hand_over()
         self._loops[model].record.check_free(number)
         return self._loops[model].promote.delete(number, by=by, because=because.strip())
@@ -245,27 +272,6 @@ class App(Explaining, Handling, Performing, Profiling, Tuning):
         kept = retrain.keep(rows)
         trained = retrain.first(rows, until=at, origin=origin, because=because or f"trained on {data.name}", tags={"base": kept})
         return trained.version
-
-    def register(
-        self, model: str, path: Path, *, by: str, because: str, trusted: Sequence[str] = (), reference: Path | None = None,
-        time: str | None = None,
-    ) -> Version:  # fmt: skip
-        """A new candidate of a model file made elsewhere; `reference` holds labelled rows to measure it on.
-
-        Raises:
-            BadInput: the file is damaged, holds what is not allowed, or does not fit the project; names every fault.
-        """
-        project = self.project(model)
-        now = self._clock.now()
-        rows = recorded.for_training(reference, project.schema, project.label_spec, time=time, now=now) if reference else None
-        origin = f"register/{self._new_id()}"
-        return self._loops[model].register.bring(path, origin=origin, by=by, because=because, trusted=trusted, reference=rows)
-
-    def retrain(self, model: str, *, because: str) -> Turn:
-        """Train, judge and promote now, whatever the policy says."""
-        self.project(model)
-        self._hand_over()
-        return self._loops[model].force(self._clock.now(), because=because)
 
     def health(self) -> Health:
         """How the installation is doing: as bad as the worst of its models and parts."""
@@ -299,17 +305,19 @@ class App(Explaining, Handling, Performing, Profiling, Tuning):
                     self._given_back = now
                     self._memory.look()
         with self._store.read() as conn:
-            stamp = versions.production_stamp(conn)
-        if stamp == self._stamp:
-            return
-        for model, (number, revision) in stamp.items():
-            if model in self._projects and (self._stamp is None or self._stamp.get(model) != (number, revision)):
-                self._load(model, number)
-        self._stamp = stamp
+            stamp, routed = versions.production_stamp(conn), endpoints.stamp(conn)
+        if stamp != self._stamp:
+            for model, (number, revision) in stamp.items():
+                if model in self._projects and (self._stamp is None or self._stamp.get(model) != (number, revision)):
+                    self._load(model, number)
+            self._stamp = stamp
+        self.follow_endpoints(routed)
+        self._router.rest(now)
 
     def _load(self, model: str, number: str) -> None:
         """A version that cannot be loaded must not take the whole server down: its model says so and the others go on."""
-        bring = self._pool.expect if self._on_demand else self._pool.swap
+        resting = self._pool.expected(model) is not None
+        bring = self._pool.expect if self._on_demand or resting else self._pool.swap
         try:
             bring(model, self.version(model, number))
             self._broken.pop(model, None)
@@ -323,7 +331,9 @@ class App(Explaining, Handling, Performing, Profiling, Tuning):
         self._hand_over()
         self.refresh()
         now = self._clock.now()
-        turns = [turn for loop in self._loops.values() for turn in loop.turn(now)]
+        self.roll()
+        turns = self.turns(now)
+        self.keep_reports()
         with self._store.write() as conn:
             meta.set(conn, "worker.beat", now.isoformat())
         return turns
@@ -366,6 +376,8 @@ class App(Explaining, Handling, Performing, Profiling, Tuning):
 
     def close(self) -> None:
         """Hand over what is recorded and let go of everything, also where the log takes nothing and this raises."""
+        for loop in self._loops.values():
+            loop.predict.shadow.close()
         self._spool.close()
         with closing(self._store):
             self._hand_over()

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from farero.errors import FareroError
 from farero.serving.usage import disk_samples
-from farero.store import incidents
+from farero.store import incidents, job_runs
 
 if TYPE_CHECKING:
     from farero.serving.cache import AnswerCache
     from farero.serving.meters import Cell, Meters
     from farero.serving.pool import Pool
+    from farero.serving.router import Router
     from farero.serving.spool import Spool
     from farero.store.database import Store
 
@@ -29,6 +30,7 @@ class Measuring:
         *,
         meters: Meters,
         pool: Pool,
+        router: Router,
         spool: Spool,
         store: Store,
         caches: Mapping[str, AnswerCache[Any]],
@@ -39,6 +41,7 @@ class Measuring:
     ) -> None:
         self._meters = meters
         self._pool = pool
+        self._router = router
         self._spool = spool
         self._store = store
         self._caches = caches
@@ -55,7 +58,8 @@ class Measuring:
         meters.gauge("farero_uptime_seconds").set((now - self._started).total_seconds())
         meters.gauge("farero_spool_backlog_bytes").set(self._spool.waiting_bytes)
         current: dict[tuple[str, ...], Cell] = {}
-        for model, loaded in self._pool.loaded.items():
+        behind = [(t.endpoint.model, way.loaded) for t in self._router.tables.values() for way in t.ways if way.loaded is not None]
+        for model, loaded in [*behind, *self._pool.loaded.items()]:
             version, engine = loaded.version.number, loaded.engine.kind
             current["loaded", model, version] = meters.gauge("farero_model_loaded", model=model, version=version)
             current["engine", model, version, engine] = meters.gauge("farero_engine_info", model=model, version=version, engine=engine)
@@ -86,6 +90,9 @@ class Measuring:
                     grave = Counter(incident.severity for incident in incidents.open(conn, model))
                     for severity in ("low", "medium", "high", "critical"):
                         meters.gauge("farero_incidents_open", model=model, severity=severity).set(grave[severity])
+                waiting = Counter(run.status for run in job_runs.open(conn))
+                for status in ("queued", "running"):
+                    meters.gauge("farero_jobs_open", status=status).set(waiting[status])
         except FareroError:  # the health check tells it; a figure that cannot be had is left as it was
             return
 

@@ -1,4 +1,4 @@
-"""Training and versions: `train`, `versions`, `promote`, `rollback`, `retrain`, `runs`."""
+"""Training and versions: `train`, `versions`, `promote`, `rollback`, `retrain`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import typer
 from farero.cli import output, session
 from farero.cli.exits import ANSWER_IS_NO
 
-Because = Annotated[str, typer.Option("--because", help="Why; kept in the record.")]
-
 versions_app = typer.Typer(help="The versions of a model.", invoke_without_command=True, no_args_is_help=False)
 
 
@@ -22,18 +20,16 @@ def train(
     time: Annotated[str | None, typer.Option(help="The column that says when each row happened.")] = None,
     until: Annotated[str | None, typer.Option(help="Use nothing later than this time.")] = None,
     promote: Annotated[bool, typer.Option("--promote", help="Put it into production where nothing is in production yet.")] = False,
-    because: Because = "",
+    because: session.Because = "",
     project: session.ProjectOption = session.HERE,
     model: output.ModelOption = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """Train a new candidate version."""
-    with session.opened(project, as_json=as_json) as app:
+    with session.opened(project, as_json=as_json, tracked=True) as app:
         name = app.only_model(model)
-        with output.progress(f"Training {name} in a child process") as move:
-            move("train", 0.0, str(data or "prediction log"))
+        with output.following(f"Training {name} in a child process on {data or 'the prediction log'}") as told, app.following(told):
             version = app.train(name, data, time=time, until=session.moment(until), because=because)
-            move("train", 1.0, version.number)
         if promote:
             version = app.promote(name, version.number, by=session.whoami(), because=because or "the first version")
         if as_json:
@@ -46,29 +42,40 @@ def train(
 
 
 def register(
-    path: Annotated[Path, typer.Argument(help="A .pkl, .joblib, .onnx, .ubj, .json, .txt or .cbm file, or a folder that MLflow saved.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH|URI",
+            help="A .pkl, .joblib, .onnx, .ubj, .json, .txt or .cbm file, a folder that MLflow saved, or models:/… or runs:/… in MLflow.",
+        ),
+    ],
     trust: Annotated[list[str] | None, typer.Option(help="A name in the file that you vouch for; needs --because.")] = None,
     reference: Annotated[Path | None, typer.Option(help="Labelled rows to measure it on and to compare new ones with.")] = None,
     time: Annotated[str | None, typer.Option(help="The column of --reference that says when each row happened.")] = None,
-    because: Because = "",
+    because: session.Because = "",
     project: session.ProjectOption = session.HERE,
     model: output.ModelOption = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """Bring in a model file made elsewhere, as a candidate version."""
-    with session.opened(project, as_json=as_json) as app:
+    with session.opened(project, as_json=as_json, tracked=True) as app:
+        from farero.app.tracking import is_tracked
+
         name = app.only_model(model)
-        with output.progress(f"Scanning and trying {path.name}") as move:
-            move("register", 0.0, path.name)
-            version = app.register(
-                name, path, by=session.whoami(), because=because, trusted=tuple(trust or ()), reference=reference, time=time
-            )
+        asked = {"by": session.whoami(), "because": because}
+        shown = source if is_tracked(source) else Path(source).name
+        with output.progress(f"Scanning and trying {shown}") as move:
+            move("register", 0.0, shown)
+            if is_tracked(source):
+                version = app.register_from(name, source, **asked, trusted=tuple(trust or ()), reference=reference, time=time)
+            else:
+                version = app.register(name, Path(source), **asked, trusted=tuple(trust or ()), reference=reference, time=time)
             move("register", 1.0, version.number)
         if as_json:
             output.emit(version)
             return
         tags = version.tags
-        output.stdout().print(f"{name} {version.number} is a {version.state} version: {tags['class']} of {path.name}.", markup=False)
+        output.stdout().print(f"{name} {version.number} is a {version.state} version: {tags['class']} of {shown}.", markup=False)
         output.stdout().print(f"Scanned: {tags['scan']}. Put it into production with: farero promote {version.number}", markup=False)
 
 
@@ -111,8 +118,10 @@ def show(
         found = app.version(name, version)
         moves = app.moves(name, version)
         engine = app.verify(name, version)
+        judged = app.verdict(name, version)
         if as_json:
-            output.emit({"version": found, "moves": moves, "files": "verified", "engine": engine.kind, "engine_detail": engine.detail})
+            document = {"version": found, "moves": moves, "files": "verified", "engine": engine.kind, "engine_detail": engine.detail}
+            output.emit({**document, "verdict": judged.verdict if judged else None, "judged_at": judged.at if judged else None})
             return
         rows: list[tuple[str, object]] = [
             ("state", found.state),
@@ -126,51 +135,22 @@ def show(
         rows += [(f"metric {key}", value) for key, value in found.metrics.items()]
         rows += [(f"library {key}", value) for key, value in found.environment.items()]
         output.table(f"{name} {version}", ["", ""], rows)
+        if judged is not None:
+            told = f"{'accepted' if judged.verdict.accepted else 'refused'}: {'; '.join(judged.verdict.because)}"
+            output.table(f"Verdict of {output.text(judged.at)}, {told}", ["", "", ""], output.checks(judged.verdict.checks))
         output.table("Moves", ["when", "from", "to", "by", "because"], [[m.at, m.source, m.target, m.by, m.because] for m in moves])
-
-
-@versions_app.command("compare")
-def compare(
-    a: str,
-    b: str,
-    project: session.ProjectOption = session.HERE,
-    model: output.ModelOption = None,
-    as_json: output.JsonOption = False,
-) -> None:
-    """Show two versions side by side: metrics, rows, data and the libraries that differ."""
-    with session.opened(project, as_json=as_json) as app:
-        from farero.core.version import compare_versions
-
-        name = app.only_model(model)
-        found = compare_versions(app.version(name, a), app.version(name, b))
-        if as_json:
-            output.emit(found)
-            return
-        one, two = found.a, found.b
-        rows: list[tuple[str, object, object]] = [("state", one.state, two.state), *((f"metric {k}", *v) for k, v in found.metrics.items())]
-        rows += [
-            ("rows", one.trained_rows, two.trained_rows),
-            ("trained until", one.trained_until, two.trained_until),
-            ("data", one.data_fingerprint[:12], "the same" if found.same_data else two.data_fingerprint[:12]),
-            ("features", one.schema_digest[:12], "the same" if found.same_features else two.schema_digest[:12]),
-            *((f"library {library}", *pair) for library, pair in found.libraries.items()),
-            ("because", one.because, two.because),
-        ]
-        output.table(f"{name} {a} beside {b}", ["", a, b], rows)
-        if not found.libraries:
-            output.stdout().print("Both were trained with the same libraries.")
 
 
 @versions_app.command("delete")
 def delete(
     version: str,
-    because: Annotated[str, typer.Option("--because", help="Why; kept in the record.")],
+    because: session.Because,
     project: session.ProjectOption = session.HERE,
     model: output.ModelOption = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """Delete a version that is not in production. Its history stays, its number is never given again."""
-    with session.opened(project, as_json=as_json) as app:
+    with session.opened(project, as_json=as_json, tracked=True) as app:
         name = app.only_model(model)
         deleted = app.delete(name, version, by=session.whoami(), because=because)
         output.emit(deleted) if as_json else output.stdout().print(f"{name} {deleted.number} is deleted.")
@@ -180,30 +160,33 @@ def promote(
     version: str,
     to: Annotated[str, typer.Option(help="staging or production.")] = "production",
     force: Annotated[bool, typer.Option("--force", help="Promote a rejected version; needs --because.")] = False,
-    because: Because = "",
+    at_once: Annotated[bool, typer.Option("--at-once", help="Without stages, whatever the project and a freeze want.")] = False,
+    because: session.Because = "",
     project: session.ProjectOption = session.HERE,
     model: output.ModelOption = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """Move a version to staging or production."""
-    with session.opened(project, as_json=as_json) as app:
+    with session.opened(project, as_json=as_json, tracked=True) as app:
         name = app.only_model(model)
-        moved = app.promote(name, version, to=to, by=session.whoami(), because=because, force=force)
+        moved = app.promote(name, version, to=to, by=session.whoami(), because=because, force=force, at_once=at_once)
         if as_json:
             output.emit(moved)
         else:
             output.stdout().print(f"{name} {moved.number} is in {moved.state}.")
+            if to == "production" and moved.state == "staging":
+                output.stdout().print("It goes on by stages while a service runs; follow it with: farero rollouts show")
 
 
 def rollback(
     to: Annotated[str | None, typer.Option(help="The version to go back to; default: the one before.")] = None,
-    because: Because = "",
+    because: session.Because = "",
     project: session.ProjectOption = session.HERE,
     model: output.ModelOption = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """Put the last good version back into production."""
-    with session.opened(project, as_json=as_json) as app:
+    with session.opened(project, as_json=as_json, tracked=True) as app:
         name = app.only_model(model)
         moved = app.rollback(name, to=to, by=session.whoami(), because=because)
         if as_json:
@@ -214,15 +197,19 @@ def rollback(
 
 def retrain(
     force: Annotated[bool, typer.Option("--force", help="Train now, whatever the policy says.")] = False,
-    because: Because = "",
+    because: session.Because = "",
     project: session.ProjectOption = session.HERE,
     model: output.ModelOption = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """Take the loop's turn now; with --force train, judge and promote without waiting for a reason."""
-    with session.opened(project, as_json=as_json) as app:
+    from farero.server.door import in_process
+
+    with session.opened(project, as_json=as_json, tracked=True) as app:
         name = app.only_model(model)
-        turns = [app.retrain(name, because=because or "asked for on the command line")] if force else app.tick()
+        app.open_door(in_process(app))
+        with output.following(f"Renewing {name}") as told, app.following(told):
+            turns = [app.retrain(name, because=because or "asked for on the command line")] if force else app.tick()
         mine = [turn for turn in turns if turn.decision.window is not None]
         if as_json:
             output.emit([{"decision": t.decision, "candidate": t.candidate, "verdict": t.verdict, "failed": t.failed} for t in mine])
@@ -236,14 +223,3 @@ def retrain(
                 output.stdout().print(f"  training failed: {turn.failed}", markup=False)
         if any(turn.failed or (turn.verdict is not None and not turn.verdict.accepted) for turn in mine):
             raise typer.Exit(ANSWER_IS_NO)
-
-
-def runs(project: session.ProjectOption = session.HERE, model: output.ModelOption = None, as_json: output.JsonOption = False) -> None:
-    """List training runs, newest first."""
-    with session.opened(project, as_json=as_json) as app:
-        found = app.runs(model)
-        if as_json:
-            output.emit(found)
-        else:
-            rows = [[r.started, r.model, r.kind, r.status, r.version, r.error or r.because] for r in found]
-            output.table("Training runs", ["started", "model", "kind", "status", "version", "because / error"], rows)

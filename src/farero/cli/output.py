@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,6 +16,9 @@ from rich.table import Table
 
 from farero.cli.exits import exit_code
 from farero.errors import BadInput, FareroError, FaultList
+
+if TYPE_CHECKING:
+    from farero.core.guards import Check
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 ModelOption = Annotated[str | None, typer.Option("--model", help="Which model, where the installation has several.")]
@@ -102,6 +105,24 @@ def progress(title: str) -> Iterator[Callable[[str, float, str], None]]:
             bars.update(tasks[name], completed=share, words=words)
 
         yield move
+
+
+@contextmanager
+def following(title: str) -> Iterator[Callable[[str], None]]:
+    """A clock that runs while one thing is done, and above it the lines that are told of it; the function given tells one."""
+    with Progress(SpinnerColumn(), TimeElapsedColumn(), console=stderr(), transient=True) as bars:
+        bars.console.print(title, markup=False)
+        bars.add_task("", total=None)
+
+        def tell(line: str) -> None:
+            bars.console.print(f"  {line}", markup=False, highlight=False)
+
+        yield tell
+
+
+def checks(found: Sequence[Check]) -> list[list[object]]:
+    """Rows for a table of checks: how each ended, its name, and why."""
+    return [[{True: "passed", False: "failed", None: "not asked"}[check.passed], check.name, check.because] for check in found]
 
 
 def fail(failure: FareroError, *, as_json: bool) -> typer.Exit:

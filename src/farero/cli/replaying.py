@@ -1,10 +1,7 @@
-"""`farero replay` and `farero demo`: history through the loop, one policy beside another."""
+"""`farero replay`: history through the loop, one policy beside another."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,68 +53,20 @@ def replay(
             size = parse_duration(window) if window else None
         except ValueError as fault:
             raise BadInput(str(fault)) from None
-        rules = [_rule(app, name, words) for words in policy or ALL_POLICIES]
+        rules = [rule(app, name, words) for words in policy or ALL_POLICIES]
         with output.progress(f"Replaying {data.name} under {', '.join(rule.name for rule in rules)}") as move:
             result = app.replay(
                 name, data, time=time, label=label, label_time=label_time, window=size, train_until=train_until, rules=rules,
                 inferred=inferred, at_once=jobs, progress=move,
             )  # fmt: skip
         if html is not None:
-            _write_report(result, html)
+            write_report(result, html)
         if as_json:
             output.emit(result.to_dict())
         else:
             show(result)
             for note in result.notes:
                 output.stderr().print(note, markup=False)
-
-
-def demo(
-    example: Annotated[str, typer.Option(help="bikes or flights.")] = "bikes",
-    fast: Annotated[bool, typer.Option("--fast", help="Leave no server running.")] = False,
-    folder: Annotated[Path | None, typer.Option("--dir", help="Where the demo's project goes; default: ./farero-demo/EXAMPLE.")] = None,
-    port: Annotated[int, typer.Option(help="Where the console opens.")] = 8002,
-    as_json: output.JsonOption = False,
-) -> None:
-    """The whole story on real data: a model serves a changing world, and what happens with and without Farero."""
-    with session.errors(as_json=as_json):
-        from farero.project.examples import EXAMPLES, copy
-
-        chosen = EXAMPLES.get(example)
-        if chosen is None or chosen.time is None:
-            able = [name for name, known in EXAMPLES.items() if known.time is not None]
-            raise BadInput(f"There is no demo {example!r}.", hint=f"There are: {', '.join(able)}.")
-        home = folder or Path("farero-demo") / example
-        if (home / ".farero").is_dir():
-            shutil.rmtree(home / ".farero")
-        if not (home / "farero.toml").is_file():
-            copy(example, home)
-    with session.opened(home, as_json=as_json) as app:
-        name = app.only_model(None)
-        say = output.stderr()
-        say.print(f"{chosen.title}. Data: {chosen.source}.", markup=False)
-        rules = [_rule(app, name, words) for words in ALL_POLICIES]
-        with output.progress("Living the history under four policies: farero, never retrain, always retrain, the textbook rule") as move:
-            result = app.replay(
-                name, home / chosen.data, time=chosen.time or "", label=chosen.label, train_until=chosen.train_until, rules=rules,
-                keep=True,
-                progress=move,
-            )  # fmt: skip
-        report = home / "report.html"
-        _write_report(result, report)
-        if as_json:
-            output.emit(result.to_dict())
-        else:
-            tell(result)
-            show(result)
-            output.stdout().print(f"Report with charts: {report}", markup=False)
-        if fast:
-            if not as_json:
-                output.stdout().print(f"See the console with: farero up --project {home}", markup=False)
-            return
-    output.stderr().print("Opening the console (Ctrl-C stops it) ...", markup=False)
-    # A server forks its processes off a clean one; this one has threads and open files by now.
-    os.execv(sys.executable, [sys.executable, "-m", "farero", "up", "--project", str(home), "--host", "127.0.0.1", "--port", str(port)])
 
 
 def tell(result: ReplayResult) -> None:
@@ -140,7 +89,8 @@ def tell(result: ReplayResult) -> None:
 def show(result: ReplayResult) -> None:
     """The final table."""
     metric = f"served {result.metric}"
-    columns = ["policy", metric, "worst window", "retrainings", "promotions", "rejections", "drift alarms", "incidents", "CPU s"]
+    columns = ["policy", metric, "worst window", "retrainings", "trainings"]
+    columns += ["promotions", "rejections", "drift alarms", "incidents", "CPU s"]
     rows = [_row(policy, higher_is_better=result.higher_is_better) for policy in result.policies]
     better = "higher is better" if result.higher_is_better else "lower is better"
     span = f"{result.train_until:%Y-%m-%d} to {result.end:%Y-%m-%d}, windows of {result.window}"
@@ -149,13 +99,13 @@ def show(result: ReplayResult) -> None:
 
 def _row(policy: PolicyResult, *, higher_is_better: bool) -> list[object]:
     return [
-        policy.name, policy.metric, policy.worst(higher_is_better=higher_is_better), policy.retrainings, policy.promotions,
-        policy.rejections,
+        policy.name, policy.metric, policy.worst(higher_is_better=higher_is_better), policy.retrainings, policy.trainings,
+        policy.promotions, policy.rejections,
         sum(window.drift_alarm for window in policy.windows), len(policy.incidents), f"{policy.cpu_s:.1f}",
     ]  # fmt: skip
 
 
-def _rule(app: App, model: str, words: str) -> PolicyRule:
+def rule(app: App, model: str, words: str) -> PolicyRule:
     """A policy by name, or from a TOML file."""
     from farero.core.policy import NAMED, read_rule
 
@@ -173,7 +123,8 @@ def _rule(app: App, model: str, words: str) -> PolicyRule:
     return read_rule(path.stem, values)
 
 
-def _write_report(result: ReplayResult, path: Path) -> None:
+def write_report(result: ReplayResult, path: Path) -> None:
+    """The result as one HTML page."""
     from farero.app import replay_report
 
     output.write_page(path, replay_report(result))

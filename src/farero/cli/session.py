@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ProjectOption = Annotated[Path, typer.Option("--project", help="The folder with farero.toml.", show_default="the current folder")]
 HERE = Path()
+Because = Annotated[str, typer.Option("--because", help="Why; kept in the record.")]
 
 
 @contextmanager
@@ -36,8 +37,12 @@ def errors(*, as_json: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def opened(project: Path, *, as_json: bool = False) -> Iterator[App]:
-    """The App of a project folder, closed afterwards."""
+def opened(project: Path, *, as_json: bool = False, tracked: bool = False) -> Iterator[App]:
+    """The App of a project folder, closed afterwards.
+
+    Args:
+        tracked: at the end, a tracker that is named in farero.toml is told what is new.
+    """
     with errors(as_json=as_json):
         from farero.wiring import open_app
 
@@ -45,9 +50,24 @@ def opened(project: Path, *, as_json: bool = False) -> Iterator[App]:
         with _logged(app.root / telemetry.LOG_FILE):
             try:
                 app.refresh()
-                yield app
+                try:
+                    yield app
+                except typer.Exit:  # an answer of "no", such as a candidate that lost, is done work, too
+                    _track(app, tracked)
+                    raise
+                _track(app, tracked)
             finally:
                 _close(app)
+
+
+def _track(app: App, wanted: bool) -> None:
+    """What a tracker does not take now waits; the command has done its work all the same."""
+    if not wanted or not app.track_pending():
+        return
+    app.track()
+    waiting = sum(app.track_waiting(name) for name in app.models)
+    if waiting:
+        output.stderr().print(f"MLflow was not told of everything ({waiting} waiting): see farero tracking.", markup=False)
 
 
 def _close(app: App) -> None:
@@ -96,6 +116,11 @@ def opened_for_replay(project: Path, data: Path, *, time: str, label: str | None
             yield app, True
         finally:
             app.close()
+
+
+def models(app: App, model: str | None) -> list[str]:
+    """The model named, or all of them."""
+    return list(app.models) if model is None else [app.only_model(model)]
 
 
 def whoami() -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from farero.cli import again, output, session
 from farero.cli.exits import ANSWER_IS_NO
+
+if TYPE_CHECKING:
+    from farero.core.gate import Verdict
+    from farero.core.rollout import Passage, Rollout
 
 incidents_app = typer.Typer(help="What is or was wrong.", invoke_without_command=True, no_args_is_help=False)
 
@@ -47,24 +53,44 @@ def monitor(
 
 
 def decisions(project: session.ProjectOption = session.HERE, model: output.ModelOption = None, as_json: output.JsonOption = False) -> None:
-    """Why it retrained, and why it did not; newest first."""
+    """Why it retrained and why not, and why a version on its way went on or back; newest first."""
     with session.opened(project, as_json=as_json) as app:
         name = app.only_model(model)
-        found = app.decisions(name)
+        found: list[dict[str, Any]] = [
+            {"decision": d.decision, "candidate": d.candidate, "verdict": d.verdict} for d in app.decisions(name)
+        ]  # fmt: skip
+        moves = [_moved(rollout, passage) for rollout in app.rollouts(name) for passage in rollout.history]
+        found = sorted([*found, *moves], key=_when, reverse=True)
         if as_json:
-            output.emit([{"decision": d.decision, "candidate": d.candidate, "verdict": d.verdict} for d in found])
+            output.emit(found)
             return
-        rows = [
-            [
-                d.decision.at,
-                d.decision.action,
-                "; ".join(d.decision.because),
-                d.candidate,
-                "; ".join(d.verdict.because) if d.verdict else None,
-            ]
-            for d in found
-        ]
+        rows = [[_when(one), *_told(one["decision"]), one["candidate"], _reasons(one["verdict"])] for one in found]
         output.table(f"Decisions about {name}", ["at", "action", "because", "candidate", "verdict"], rows)
+
+
+def _moved(rollout: Rollout, passage: Passage) -> dict[str, Any]:
+    """A step of a rollout in the form of a decision."""
+    decision = {
+        "at": passage.at, "action": passage.action, "because": passage.because, "policy": "rollout",
+        "inputs": {"stage": passage.stage, "by": passage.by, "against": rollout.against, "compared": passage.compared},
+    }  # fmt: skip
+    return {"decision": decision, "candidate": rollout.number, "verdict": None}
+
+
+def _when(entry: Mapping[str, Any]) -> datetime:
+    decision = entry["decision"]
+    at: datetime = decision["at"] if isinstance(decision, dict) else decision.at
+    return at
+
+
+def _told(decision: Any) -> tuple[str, str]:
+    if isinstance(decision, dict):
+        return f"{decision['action']} ({decision['inputs']['stage']})", "; ".join(decision["because"])
+    return decision.action, "; ".join(decision.because)
+
+
+def _reasons(verdict: Verdict | None) -> str | None:
+    return "; ".join(verdict.because) if verdict else None
 
 
 @incidents_app.callback()

@@ -50,7 +50,7 @@ def fragment(draw: Callable[[Request, Words], str], taste: Callable[[Request], C
             return Response(status_code=204, headers=headers)
         what = request.url.path.split("/live/", 1)[1]
         where = escape(address(what, body, words))
-        html = f'<div id="live" hx-get="{where}" hx-trigger="every {PERIOD_S}s" hx-swap="outerHTML">{body}</div>'
+        html = f'<div id="live" hx-get="{where}" hx-trigger="every {PERIOD_S}s, refresh" hx-swap="outerHTML">{body}</div>'
         return HTMLResponse(html, headers=headers)
 
     return route

@@ -8,8 +8,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
-from farero.console import charts, figures, heat
+from farero.console import acts, charts, evidence, figures, heat, traffic
+from farero.console.acts import Act
+from farero.console.evidence import Asked, Gain, Known
 from farero.console.i18n import Words
+from farero.console.traffic import RolloutView, Split
+from farero.core.endpoint import Endpoint
 from farero.core.example import example_row
 from farero.core.finding import SEVERITIES
 from farero.core.gate import Verdict
@@ -17,7 +21,7 @@ from farero.core.health import Health, ModelHealth
 from farero.core.incident import Event, Incident
 from farero.core.observation import Observation
 from farero.core.policy import Decision
-from farero.core.run import Run
+from farero.core.run import Run, RunNotes
 from farero.core.version import Move, Version
 from farero.errors import FareroError
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 WINDOWS = 120
 NARROW_WINDOWS = 26
 TREND = 40
+NOTED = 6
 
 
 class Decided(Protocol):
@@ -65,11 +70,14 @@ class FleetRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionGroup:
-    """Decisions in a row that all say "keep", or a single other one; newest first."""
+    """Decisions in a row that all say "keep", newest first, or a single one with what it was made from and how its contest went."""
 
     action: str
     newest: Decided
     all: tuple[Decided, ...]
+    known: tuple[Known, ...] = ()
+    gains: tuple[Gain, ...] = ()
+    asked: tuple[Asked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +115,13 @@ class ModelView:
     decisions: tuple[DecisionGroup, ...]
     versions: tuple[Version, ...]
     moves: tuple[Move, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[tuple[Run, RunNotes], ...]
     example: dict[str, object]
     predict_path: str
+    acts: tuple[Act, ...]
+    splits: tuple[Split, ...]
+    rollout: RolloutView | None
+    rollout_acts: tuple[Act, ...]
 
 
 def fleet(app: App, health: Health, words: Words) -> list[FleetRow]:
@@ -125,8 +137,9 @@ def model(app: App, health: Health, name: str, words: Words) -> ModelView:
     seen = app.observations(name, last=WINDOWS + 1)
     more, seen = len(seen) > WINDOWS, seen[-WINDOWS:]
     incidents = app.incidents(name, last=60)
-    versions = app.versions(name)
+    versions, moves = app.versions(name), app.moves(name)
     production = next((version for version in versions if version.state == "production"), None)
+    rollouts = app.rollouts(name, last=1)
     metric = project.metric
     unit = figures.unit_of(metric, project.label_spec.unit)
     axis = f"{words('metric.' + metric)} [{unit}]"
@@ -143,22 +156,45 @@ def model(app: App, health: Health, name: str, words: Words) -> ModelView:
         heat_narrow=figures.drift_map(seen, words, width=390, label_width=92, columns=NARROW_WINDOWS),
         legend=heat.legend(words), open=_open(incidents),
         incidents=tuple((incident, timeline(incident.timeline)) for incident in incidents),
-        decisions=grouped(app.decisions(name, last=WINDOWS)), versions=tuple(versions[:40]), moves=tuple(reversed(app.moves(name)[-60:])),
-        runs=tuple(app.runs(name, last=30)), example=example_row(project.schema),
+        decisions=grouped(app.decisions(name, last=WINDOWS), words), versions=tuple(versions[:40]), moves=tuple(reversed(moves[-60:])),
+        runs=_runs(app, name), example=example_row(project.schema),
         predict_path="/predict" if len(app.models) == 1 else f"/v1/models/{name}/predict",
+        acts=tuple(filter(None, [acts.rollback(name, versions, moves, words)])),
+        splits=tuple(traffic.split(one, production.number if production else None, words) for one in _split(app.endpoints(name))),
+        rollout=traffic.rollout(rollouts[0], words) if rollouts else None,
+        rollout_acts=acts.of_rollout(rollouts[0], words) if rollouts else (),
     )  # fmt: skip
 
 
-def grouped(decided: Sequence[Decided]) -> tuple[DecisionGroup, ...]:
+def grouped(decided: Sequence[Decided], words: Words) -> tuple[DecisionGroup, ...]:
     """Fold runs of "keep" together, so that the few that did something stand out."""
     groups: list[DecisionGroup] = []
     for action, members in groupby(decided, key=lambda one: one.decision.action):
         together = tuple(members)
-        if action == "keep":
+        if action == "keep" and len(together) > 1:
             groups.append(DecisionGroup(action=action, newest=together[0], all=together))
         else:
-            groups += [DecisionGroup(action=action, newest=one, all=(one,)) for one in together]
+            groups += [_single(one, words) for one in together]
     return tuple(groups)
+
+
+def _single(one: Decided, words: Words) -> DecisionGroup:
+    verdict = one.verdict
+    return DecisionGroup(
+        action=one.decision.action, newest=one, all=(one,), known=evidence.known(one.decision.inputs, words),
+        gains=evidence.gains(verdict, words) if verdict else (), asked=evidence.asked(verdict, words) if verdict else (),
+    )  # fmt: skip
+
+
+def _runs(app: App, model: str) -> tuple[tuple[Run, RunNotes], ...]:
+    """The newest runs; those that anybody may still watch with their steps and what they printed."""
+    newest = app.runs(model, last=30)
+    return tuple(app.run(run.id) if place < NOTED or run.status == "running" else (run, RunNotes()) for place, run in enumerate(newest))
+
+
+def _split(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+    """Those worth showing: where anything but production answers, or that somebody made."""
+    return [one for one in endpoints if not one.is_own or one.routes or one.shadow]
 
 
 def timeline(events: Sequence[Event]) -> tuple[TimelineLine, ...]:

@@ -14,7 +14,7 @@ from farero.core.days import Days
 from farero.core.packed import pack, unpack
 from farero.core.reference import Floats
 from farero.core.scores import Layout, Score, atoms, weights
-from farero.core.unrest import ENOUGH_WINDOWS, LEAST_WEEKS, measure
+from farero.core.unrest import ENOUGH_WINDOWS, LEAST_WEEKS, LEAST_WINDOWS, measure
 
 PresetName: TypeAlias = Literal["sensitive", "quiet"]
 
@@ -138,7 +138,7 @@ def fit(plan: Layout, days: Days, *, preset: PresetName, size_s: float | None, l
     seen = measure(plan, days.numbers, counts, period)
     deviation, shares, empty = np.sqrt(seen.variance), _is_share(plan.scores), seen.count == 0
     allowance = chosen.delta * deviation + np.where(seen.count < ENOUGH_WINDOWS, chosen.z_short, chosen.z) * seen.error
-    allowance = np.where(shares, np.maximum(allowance, np.maximum(chosen.share, _unseen(plan, counts))), allowance)
+    allowance = np.where(shares, np.maximum(allowance, np.maximum(chosen.share, _unseen(plan, counts, seen.count))), allowance)
     stakes = np.where(empty, 0.0, _stakes(seen.base, allowance, seen.variance, shares))
     each, constant = weights(plan)
     each = np.where(empty, 0.0, each)
@@ -160,21 +160,7 @@ def log_bets(made: Baseline, number: int, counts: Floats) -> Floats:
         number: of the window.
         counts: (a,) rows of each atom.
     """
-    plan = made.plan
-    s = len(plan.scores)
-    slot = (number % made.period) * s
-    base = made.base[slot : slot + s]
-    off = np.take(np.stack([base + made.allowance, base - made.allowance]), plan.owner, axis=1)
-    np.subtract(plan.values, off, out=off)
-    x = np.take(made.stakes.reshape(6, s), plan.owner, axis=1)
-    x[:3] *= off[0]
-    x[3:] *= -off[1]
-    np.log1p(x, out=x)
-    x *= counts
-    rows = np.add.reduceat(counts, plan.starts)
-    beyond = np.maximum(rows / made.usual_rows - 1, 0.0)
-    bets: Floats = np.add.reduceat(x, plan.starts, axis=1) / (made.temper + made.growth * beyond)
-    return bets
+    return _bets(made, _of_rows(made, number % made.period), counts)
 
 
 def accumulate(held: Floats, gains: Floats) -> Floats:
@@ -188,18 +174,44 @@ def accumulate(held: Floats, gains: Floats) -> Floats:
     return grown
 
 
+def _of_rows(made: Baseline, slot: int) -> Floats:
+    """(6, a) what one row of each atom pays at this place in the season, before it is tempered."""
+    plan = made.plan
+    s = len(plan.scores)
+    base = made.base[slot * s : (slot + 1) * s]
+    off = np.take(np.stack([base + made.allowance, base - made.allowance]), plan.owner, axis=1)
+    np.subtract(plan.values, off, out=off)
+    x = np.take(made.stakes.reshape(6, s), plan.owner, axis=1)
+    x[:3] *= off[0]
+    x[3:] *= -off[1]
+    np.log1p(x, out=x)
+    return x
+
+
+def _bets(made: Baseline, of_rows: Floats, counts: Floats) -> Floats:
+    starts = made.plan.starts
+    beyond = np.maximum(np.add.reduceat(counts, starts) / made.usual_rows - 1, 0.0)
+    bets: Floats = np.add.reduceat(of_rows * counts, starts, axis=1) / (made.temper + made.growth * beyond)
+    return bets
+
+
 def _is_share(scores: tuple[Score, ...]) -> NDArray[np.bool_]:
     return np.array([score.kind not in ("location", "spread") for score in scores], dtype=np.bool_)
 
 
-def _unseen(plan: Layout, counts: Floats) -> Floats:
+def _unseen(plan: Layout, counts: Floats, windows: Floats) -> Floats:
     """(s,) the share that may be there although the reference's n rows hold none of it: 4.6 / n, with 99 % certainty.
 
-    Of values outside the reference's range none of its rows can be: two gaps lie beyond n ordered rows, 6.6 / n by the same measure.
+    Of values outside the reference's range none of its rows can be: two gaps lie beyond n ordered rows, 6.6 / n by the same measure. That
+    takes rows for independent. Windows that differ as a whole leave the range of m others with 2 / (m + 1) of their rows in the mean at
+    most (any of m + 1 is as likely as the others to reach furthest). That is allowed for where the windows are too few to show how much
+    it really is, but no more than half.
     """
     rows = np.add.reduceat(counts, plan.starts, axis=1).sum(axis=0)
-    share = np.where([score.kind == "outside" for score in plan.scores], 6.64, 4.61)
-    held: Floats = np.minimum(share / np.maximum(rows, 1.0), 0.5)
+    ranges = np.array([score.kind == "outside" for score in plan.scores], dtype=np.bool_)
+    few = ranges & (windows < LEAST_WINDOWS)
+    share = np.where(ranges, 6.64, 4.61) / np.maximum(rows, 1.0)
+    held: Floats = np.minimum(np.where(few, np.maximum(share, 2 / (windows + 1)), share), 0.5)
     return held
 
 
@@ -230,7 +242,11 @@ def _constant_gain(plan: Layout, days: Days, held: NDArray[np.int64]) -> Floats:
 def _calm_on_its_own(made: Baseline, days: Days, counts: Floats) -> Baseline:
     """Temper each score further until the reference, played through the detector again, stays below half the limit."""
     s = len(made.plan.scores)
-    gains = np.stack([log_bets(made, int(number), counts[t]) for t, number in enumerate(days.numbers)])
+    gains, slots = np.empty((len(days.numbers), 6, s)), days.numbers % made.period
+    for slot in np.unique(slots).tolist():
+        of_rows = _of_rows(made, slot)
+        for place in np.flatnonzero(slots == slot).tolist():
+            gains[place] = _bets(made, of_rows, counts[place])
     calm = np.log(max(made.limit / 2, 2.0 * len(days.numbers)))
     loud = _peaks(gains, np.ones(s)) > calm
     if not np.any(loud):

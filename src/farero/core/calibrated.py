@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -30,7 +30,6 @@ _INNER = BINS - 2
 _GROUPS = 20
 _Z95 = 1.959963984540054
 _STEPS: Floats = (np.arange(_INNER) + 0.5) / _INNER
-_ONES: Floats = np.ones(BINS)
 _CENTRES: Floats = np.concatenate([[0.0], np.where(_STEPS < 0.5, 2 * _STEPS**2, 1 - 2 * (1 - _STEPS) ** 2), [1.0]])
 
 
@@ -80,11 +79,12 @@ class Calibration:
         scores, given = _scored(outputs)
         if len(scores) != len(self.shares):
             raise ValueError(f"answers with scores of {len(scores)} classes do not fit a calibration of {len(self.shares)}")
-        expected = np.empty((len(self.shares), 2, BINS))
+        counts, expected = np.empty((len(self.shares), 2, BINS), dtype=np.int64), np.empty((len(self.shares), 2, BINS))
         places = [bin_of(one) for one in scores]
-        counts = np.array([_count(own, place) for own, place in zip(given, places, strict=True)], dtype=np.int64)
+        for at, place in enumerate(places):
+            counts[at] = _count(given[at], place)
         if len(places) == 1:
-            expected[0] = counts[0] * self.shares[0]
+            np.multiply(counts, self.shares[:, None], out=expected)
         else:
             shares = np.stack([self.shares[at][place] for at, place in enumerate(places)])
             total = shares.sum(axis=0)
@@ -104,20 +104,27 @@ class Calibration:
         cells = Cells(rows=tally.rows, counts=tally.counts.astype(np.float64), positives=tally.expected, scores=_CENTRES)
         share = self.shares[:, None] if cells.binary else tally.expected / np.maximum(cells.counts, 1)
         coin = tally.expected * (1 - share)
-        # Every slope is the same for all bins or for both answers, so sums over the other of them will do.
-        coins = (coin @ _ONES, coin[:, 0] + coin[:, 1])
+        by_bin = coin[:, 0] + coin[:, 1]
         either = cells.counts[:, 0] + cells.counts[:, 1]
-        in_blocks = [np.add.reduceat(own, starts, axis=1) for own, starts in zip(cells.counts, self.starts, strict=True)]
+        # Where slopes are the same for all bins, the variance is a quadratic form of the two that each class has.
+        forms: list[tuple[float, float, float]] = []
+        for own, (coin_0, coin_1), starts, noise in zip(cells.counts, coin.sum(axis=2).tolist(), self.starts, self.noise, strict=True):
+            in_blocks = np.add.reduceat(own, starts, axis=1)
+            (square_0, both), (_, square_1) = ((in_blocks * noise) @ in_blocks.T).tolist()
+            forms.append((square_0 + coin_0, 2 * both, square_1 + coin_1))
         found: dict[str, Estimate] = {}
         for name, figure in figures(cells, names).items():
-            slope = figure.slope
-            by_bin = slope.shape[2] > 1
-            own = slope[:, 0] if by_bin else slope[:, :, 0]
-            variance = float(np.vdot(coins[by_bin], own * own))
-            for at, (starts, noise) in enumerate(zip(self.starts, self.noise, strict=True)):
-                pull = np.add.reduceat(either[at] * own[at], starts) if by_bin else own[at] @ in_blocks[at]
-                variance += float(np.dot(pull * pull, noise))
-            half = _Z95 * sqrt(variance)
+            variance = 0.0
+            if figure.slope.shape[2] == 1:
+                for (slope_0, slope_1), (square_0, both, square_1) in zip(figure.slope[:, :, 0].tolist(), forms, strict=True):
+                    variance += square_0 * slope_0**2 + both * slope_0 * slope_1 + square_1 * slope_1**2
+            else:
+                slope = figure.slope[:, 0]
+                variance = float(np.vdot(by_bin, slope * slope))
+                for own, rows, starts, noise in zip(slope, either, self.starts, self.noise, strict=True):
+                    pull = np.add.reduceat(rows * own, starts)
+                    variance += float(np.dot(pull * pull, noise))
+            half = _Z95 * sqrt(max(variance, 0.0))
             high = np.inf if name == "log_loss" else 2.0 if name == "brier" and len(self.shares) > 1 else 1.0
             found[name] = Estimate(value=figure.value, low=max(figure.value - half, 0.0), high=min(figure.value + half, high))
         return found
@@ -194,7 +201,10 @@ def bin_of(scores: Floats) -> Counts:
     """
     mirrored = 1 - scores
     half = _INNER / 2
-    steps = np.sqrt(np.maximum(np.minimum(scores, mirrored), 0.0) * (0.5 * _INNER**2))
+    steps = np.minimum(scores, mirrored)
+    np.maximum(steps, 0.0, out=steps)
+    steps *= 0.5 * _INNER**2
+    np.sqrt(steps, out=steps)
     np.subtract(half, steps, out=steps)
     np.copysign(steps, scores - 0.5, out=steps)
     steps += half
@@ -245,17 +255,21 @@ def _has_scores(outputs: Outputs) -> NDArray[np.bool_]:
 
 def _scored(outputs: Outputs) -> tuple[Floats, NDArray[np.bool_]]:
     """(classes, n) scores of the rows that have them, and whether the model gave each row to the class."""
+    score = outputs.probability
+    if outputs.probabilities is None and score is not None and isfinite(score.sum()):  # a sum tells of any that is not, in one pass
+        return score.reshape(1, -1), (outputs.value == 1.0).reshape(1, -1)
     kept = _has_scores(outputs)
     every = bool(kept.all())
     value = outputs.value if every else outputs.value[kept]
     if outputs.probabilities is not None:
         table = outputs.probabilities if every else outputs.probabilities[kept]
         return np.ascontiguousarray(table.T), np.stack([value == at for at in range(table.shape[1])])
-    score = np.zeros(0) if outputs.probability is None else outputs.probability if every else outputs.probability[kept]
+    score = np.zeros(0) if score is None else score if every else score[kept]
     return score.reshape(1, -1), (value[: len(score)] == 1.0).reshape(1, -1)
 
 
 def _count(given: NDArray[np.bool_], places: Counts, weights: Floats | None = None) -> NDArray[Any]:
     """(2, BINS) rows, or the sums of their weights."""
-    cells = places + np.where(given, BINS, 0)
+    cells = given * BINS  # not `np.where`: it stumbles over every row that is given unlike the one before
+    cells += places
     return np.bincount(cells, weights=weights, minlength=2 * BINS).reshape(2, BINS)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from farero.core.distance import chi2_tail, ks_bounds, ks_p_value, psi_reading
 from farero.core.observation import ColumnDrift, DriftVerdict
@@ -93,24 +92,33 @@ def figures(ref: ColumnReference, now: ColumnProfile, rows: tuple[int, int]) -> 
 class _Plan:
     """What is the same for every window that is compared with these columns: all of them at once cost little more than one.
 
+    Two tables have a row a column, and are kept as one line of cells: numbers and dates by bin, choices and flags by level.
+
     Attributes:
         ordered, levelled: places of the columns of numbers and dates, and of choices and flags, that hold a value in the reference.
+        rows: of each column, which row is its own, those of `levelled` behind those of `ordered`; -1 for none.
+        before: (ordered + levelled,) values in the reference.
         shares: (ordered, bins) cumulative shares of the reference; 1 behind a column's last bin.
-        widths: (ordered, bins - 2) of the bins between edges [unit]; 0 behind the last.
+        widths: (ordered, bins) of the bin behind each edge [unit]; 0 behind the last edge.
+        reaches: (ordered, bins) half the widths on both sides of each edge: the area that a curve one high at the edge has.
         levels: (levelled, levels + 1) counts of the reference; 0 for new levels, which come behind a column's last one.
-        runs: where stretches of cells of one group begin, in both tables flattened; most groups are one stretch.
+        begins, ends: (runs,) the cell before, and the last cell of, each stretch of cells of one group; most groups are one stretch.
+            At the beginning of a row, the cell before is one behind all of them.
         groups: (runs,) which group of which column each belongs to.
         group_shares: (ordered + levelled, groups) of the reference.
     """
 
     columns: tuple[ColumnReference, ...]
-    before: NDArray[np.int64]
     ordered: list[int]
     levelled: list[int]
+    rows: list[int]
+    before: Floats
     shares: Floats
     widths: Floats
+    reaches: Floats
     levels: Floats
-    runs: Counts
+    begins: Counts
+    ends: Counts
     groups: Counts
     group_shares: Floats
 
@@ -126,7 +134,7 @@ def _plan_of(columns: tuple[ColumnReference, ...]) -> _Plan:
     levelled = [at for at, ref in enumerate(columns) if before[at] and ref.kind in ("choice", "flag")]
     bins = max((len(columns[at].counts) for at in ordered), default=2)
     most = max((len(columns[at].counts) for at in levelled), default=0) + 1
-    shares, widths = np.ones((len(ordered), bins)), np.zeros((len(ordered), max(bins - 2, 0)))
+    shares, widths = np.ones((len(ordered), bins)), np.zeros((len(ordered), bins))
     levels = np.zeros((len(levelled), most))
     chosen = [*ordered, *levelled]
     size = max((int(columns[at].groups.max(initial=0)) for at in chosen), default=0) + 2
@@ -146,52 +154,63 @@ def _plan_of(columns: tuple[ColumnReference, ...]) -> _Plan:
     for row, at in enumerate(chosen):
         held = grouped(columns[at].counts, columns[at].groups)
         group_shares[row, : len(held)] = held / before[at]
+    reaches = widths / 2
+    reaches[:, 1:] += widths[:, :-1] / 2
     first = np.arange(len(chosen))[:, None] * size
     flat = np.concatenate([(groups[0] + first[: len(ordered)]).ravel(), (groups[1] + first[len(ordered) :]).ravel()])
-    runs = np.flatnonzero(np.diff(flat, prepend=-1))
+    starts = np.flatnonzero(np.diff(flat, prepend=-1))  # a row begins with a group of its own
+    row_starts = np.concatenate([np.arange(len(ordered)) * bins, shares.size + np.arange(len(levelled)) * most])
     return _Plan(
-        columns=columns, before=before, ordered=ordered, levelled=levelled, shares=shares, widths=widths, levels=levels,
-        runs=runs, groups=flat[runs], group_shares=group_shares,
+        columns=columns, ordered=ordered, levelled=levelled, rows=[chosen.index(at) if at in chosen else -1 for at in range(len(columns))],
+        before=before[chosen].astype(np.float64), shares=shares, widths=widths, reaches=reaches, levels=levels,
+        begins=np.where(np.isin(starts, row_starts), len(flat), starts - 1), ends=np.append(starts[1:], len(flat)) - 1,
+        groups=flat[starts], group_shares=group_shares,
     )  # fmt: skip
 
 
 def _figures(plan: _Plan, current: Sequence[ColumnProfile], rows: tuple[int, int]) -> tuple[ColumnDrift, ...]:
     """The figures of all columns of a plan."""
-    counts, levels = np.zeros(plan.shares.shape), np.zeros(plan.levels.shape)
+    numbers, bins = len(plan.ordered), plan.shares.shape[1]
+    sums = np.zeros(plan.shares.size + plan.levels.size + 1, dtype=np.int64)
+    up_to, levels_up_to = sums[: plan.shares.size].reshape(plan.shares.shape), sums[plan.shares.size : -1].reshape(plan.levels.shape)
     for row, at in enumerate(plan.ordered):
-        counts[row, : len(current[at].counts)] = current[at].counts
+        counts = current[at].counts
+        np.add.accumulate(counts, out=up_to[row, : len(counts)])
+        if len(counts) < bins:
+            up_to[row, len(counts) :] = up_to[row, len(counts) - 1]
+    levels = np.zeros(plan.levels.shape, dtype=np.int64)
     for row, at in enumerate(plan.levelled):
-        held = current[at].counts
-        levels[row, : len(held)], levels[row, len(held)] = held, current[at].new
-    sums = np.concatenate([counts.sum(axis=1), levels.sum(axis=1)])
-    held_by = dict(zip([*plan.ordered, *plan.levelled], sums.astype(np.int64).tolist(), strict=True))
-    held_by |= {at: now.values for at, now in enumerate(current) if at not in held_by}
-    values = [held_by[at] for at in range(len(current))]
-    after = np.maximum(sums, 1)
-    ks, moved = _ks_and_wasserstein(plan, counts, after[: len(plan.ordered)])
-    beyond = [(current[at].under + current[at].over) / max(values[at], 1) for at in plan.ordered]
-    moved = [area + outside for area, outside in zip(moved, beyond, strict=True)]
-    p_values = ks_p_value(ks, plan.before[plan.ordered], after[: len(plan.ordered)]).tolist()
-    chi2_p = _chi2_p(plan.levels, levels, [values[at] > 0 for at in plan.levelled])
-    psi, jensen_shannon = _psi_and_jensen_shannon(plan, np.concatenate([counts.ravel(), levels.ravel()]), after)
-    distances = {at: (row, psi[row], jensen_shannon[row]) for row, at in enumerate([*plan.ordered, *plan.levelled]) if values[at]}
+        counts = current[at].counts
+        levels[row, : len(counts)], levels[row, len(counts)] = counts, current[at].new
+    np.add.accumulate(levels, axis=1, out=levels_up_to)
+    found = np.concatenate([up_to[:, -1], levels_up_to[:, -1]])
+    values, after = found.tolist(), np.maximum(found, 1.0)
+    psi, jensen_shannon = _psi_and_jensen_shannon(plan, sums, after)
+    ks, areas = _ks_and_wasserstein(plan, up_to, after[:numbers])
+    ks_p = ks_p_value(ks, plan.before[:numbers], after[:numbers]).tolist()
+    chi2_p = _chi2_p(plan.levels, levels, plan.before[numbers:], after[numbers:])
     made = []
-    for at, (ref, now) in enumerate(zip(plan.columns, current, strict=True)):
-        mean, std = _mean_and_std(ref, now, values[at])
-        row, index, apart = distances.get(at, (-1, None, None))
-        is_ordered = 0 <= row < len(plan.ordered)
-        made.append(
-            ColumnDrift(
-                name=ref.name, kind=ref.kind, drift=False, mean=mean, std=std,
-                missing=(ref.missing / rows[0] if rows[0] else 0.0, now.missing / rows[1] if rows[1] else 0.0),
-                ks=ks[row] if is_ordered else None, p_value=p_values[row] if is_ordered else None,
-                psi=index, psi_reading=None if index is None else psi_reading(index), jensen_shannon=apart,
-                wasserstein=moved[row] if is_ordered else None,
-                wasserstein_normalised=_normalised(moved[row], ref.std) if is_ordered else None,
-                chi2_p=chi2_p[row - len(plan.ordered)] if row >= len(plan.ordered) else None,
-                new_categories=tuple(now.new_values),
-            )
-        )  # fmt: skip
+    for ref, now, row in zip(plan.columns, current, plan.rows, strict=True):
+        held = now.values if row < 0 else values[row]
+        mean, std = _mean_and_std(ref, now, held)
+        missing = (ref.missing / rows[0] if rows[0] else 0.0, now.missing / rows[1] if rows[1] else 0.0)
+        new = tuple(now.new_values)
+        if row < 0 or not held:
+            one = ColumnDrift(name=ref.name, kind=ref.kind, drift=False, mean=mean, std=std, missing=missing, new_categories=new)
+        elif row < numbers:
+            moved = areas[row] + (now.under + now.over) / held
+            one = ColumnDrift(
+                name=ref.name, kind=ref.kind, drift=False, mean=mean, std=std, missing=missing, new_categories=new,
+                ks=ks[row], p_value=ks_p[row], wasserstein=moved, wasserstein_normalised=_normalised(moved, ref.std),
+                psi=psi[row], psi_reading=psi_reading(psi[row]), jensen_shannon=jensen_shannon[row],
+            )  # fmt: skip
+        else:
+            one = ColumnDrift(
+                name=ref.name, kind=ref.kind, drift=False, mean=mean, std=std, missing=missing, new_categories=new,
+                chi2_p=chi2_p[row - numbers],
+                psi=psi[row], psi_reading=psi_reading(psi[row]), jensen_shannon=jensen_shannon[row],
+            )  # fmt: skip
+        made.append(one)
     return tuple(made)
 
 
@@ -212,53 +231,61 @@ def _normalised(moved: float, std: float | None) -> float | None:
     return moved / std if std else (0.0 if moved == 0 else None)
 
 
-def _ks_and_wasserstein(plan: _Plan, counts: Floats, after: Floats) -> tuple[list[float], list[float]]:
-    """The largest distance of the two cumulative curves at the edges, and the area between them from the first edge to the last."""
-    curve = np.cumsum(counts, axis=1)
+def _ks_and_wasserstein(plan: _Plan, up_to: Counts, after: Floats) -> tuple[list[float], list[float]]:
+    """The largest distance of the two cumulative curves at the edges, and the area between them from the first edge to the last.
+
+    Args:
+        up_to: (ordered, bins) running sums of the current rows.
+        after: (ordered,) their last ones, or 1.
+    """
+    curve = up_to.astype(np.float64)
     curve /= after[:, None]
     np.subtract(plan.shares, curve, out=curve)
-    height, below = np.abs(curve), curve < 0
-    areas = height[:, :-2] + height[:, 1:-1]
-    areas *= 0.5
-    # Where the curves cross within a bin, two triangles are left of the trapezium.
-    crossed = np.nonzero(below[:, :-2] ^ below[:, 1:-1])
-    left, right = height[:, :-2][crossed], height[:, 1:-1][crossed]
-    areas[crossed] = (left * left + right * right) / (2 * (left + right))
-    with np.errstate(over="ignore"):
-        areas *= plan.widths
-        return height.max(axis=1, initial=0.0).tolist(), areas.sum(axis=1).tolist()
+    below = curve.ravel() < 0
+    np.abs(curve, out=curve)
+    areas = np.einsum("ij,ij->i", curve, plan.reaches)
+    # Where the curves cross within a bin, two triangles are left of the trapezium. All columns are one line here: what reaches from one
+    # into the next has no width.
+    crossed = np.flatnonzero(below[:-1] ^ below[1:])
+    left, right = curve.ravel()[crossed], curve.ravel()[crossed + 1]
+    cut = np.bincount(crossed // curve.shape[1], left * right / (left + right) * plan.widths.ravel()[crossed], len(curve))
+    left_over = [area - off if area < math.inf else area for area, off in zip(areas.tolist(), cut.tolist(), strict=True)]
+    return curve.max(axis=1, initial=0.0).tolist(), left_over
 
 
-def _psi_and_jensen_shannon(plan: _Plan, cells: Floats, after: Floats) -> tuple[list[float], list[float]]:
-    """Over the groups of each column; see `distance.psi` and `distance.jensen_shannon`."""
+def _psi_and_jensen_shannon(plan: _Plan, sums: Counts, after: Floats) -> tuple[list[float], list[float]]:
+    """Over the groups of each column, from the running sums of its row; see `distance.psi` and `distance.jensen_shannon`."""
     p = plan.group_shares
-    held = np.add.reduceat(cells, plan.runs) if len(plan.runs) else np.zeros(0)
-    q = np.bincount(plan.groups, weights=held, minlength=p.size).reshape(p.shape) / after[:, None]
+    held = np.bincount(plan.groups, weights=sums[plan.ends] - sums[plan.begins], minlength=p.size)
+    q = held.reshape(p.shape) / after[:, None]
     floored_p, floored_q = np.maximum(p, _FLOOR), np.maximum(q, _FLOOR)
     index = ((floored_q - floored_p) * np.log(floored_q / floored_p)).sum(axis=1)
     middle = np.maximum((p + q) / 2, 1e-300)
-    divergence = sum((side * np.log2(np.maximum(side, 1e-300) / middle)).sum(axis=1) for side in (p, q))
+    divergence = (p * np.log2(np.maximum(p, 1e-300) / middle)).sum(axis=1) + (q * np.log2(np.maximum(q, 1e-300) / middle)).sum(axis=1)
     return index.tolist(), np.sqrt(np.maximum(divergence / 2, 0.0)).tolist()
 
 
-def _chi2_p(before: Floats, after: Floats, held: Sequence[bool]) -> list[float]:
-    """p of Pearson's test for each row of levels, the rare ones pooled as `distance.pooled` does; the same as `distance.chi2` of that."""
-    totals = before + after
-    order = np.argsort(-totals, axis=1, kind="stable")
-    totals, first = np.take_along_axis(totals, order, axis=1), np.take_along_axis(before, order, axis=1)
-    n, m = before.sum(axis=1, keepdims=True), np.maximum(after.sum(axis=1, keepdims=True), 1)
-    both = n + m
-    kept = (totals * np.minimum(n, m) / both >= _LEAST_EXPECTED) & (np.arange(totals.shape[1]) < _MOST_POOLED)
-    rest, rest_first = np.where(kept, 0.0, totals).sum(axis=1), np.where(kept, 0.0, first).sum(axis=1)
-    own, own_first = np.column_stack([np.where(kept, totals, 0.0), rest]), np.column_stack([np.where(kept, first, 0.0), rest_first])
+def _chi2_p(before: Floats, current: Counts, n: Floats, m: Floats) -> list[float]:
+    """p of Pearson's test for each row of levels, the rare ones pooled as `distance.pooled` does; the same as `distance.chi2` of that.
+
+    Args:
+        before, current: (c, levels) rows on both sides.
+        n, m: (c,) their sums, 1 for none.
+    """
+    cells = before + current
+    order = np.argsort(-cells, axis=1, kind="stable")[:, :_MOST_POOLED]
+    order += np.arange(0, before.size, before.shape[1])[:, None]
+    both, first = cells.ravel()[order], before.ravel()[order]
+    total = n + m
+    kept = both * np.minimum(n, m)[:, None] / total[:, None] >= _LEAST_EXPECTED
+    both *= kept
+    first *= kept
+    rest, rest_first = total - both.sum(axis=1), n - first.sum(axis=1)
     # Of a bin's rows on both sides, t, the reference holds t n / N if nothing changed; both sides are off by the same number.
-    off = own_first - own * n / both
-    statistic = (off * off / np.maximum(own, 1.0)).sum(axis=1) * (both * both / (n * m))[:, 0]
+    off, rest_off = first - both * n[:, None] / total[:, None], rest_first - rest * n / total
+    statistic = ((off * off / np.maximum(both, 1.0)).sum(axis=1) + rest_off * rest_off / np.maximum(rest, 1.0)) * (total * total / (n * m))
     df = kept.sum(axis=1) + (rest > 0) - 1
-    return [
-        chi2_tail(value, freedom) if known else 1.0
-        for value, freedom, known in zip(statistic.tolist(), df.tolist(), held, strict=True)
-    ]  # fmt: skip
+    return [chi2_tail(value, freedom) for value, freedom in zip(statistic.tolist(), df.tolist(), strict=True)]
 
 
 # Whoever judges drift names a rule and tells its price: one import serves.

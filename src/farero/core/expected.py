@@ -60,18 +60,21 @@ def figures(cells: Cells, names: Sequence[str] | None = None) -> dict[str, Figur
     """
     if cells.rows == 0:
         return {}
-    ones = np.ones(len(cells.scores))
-    sums = _Sums(counts=cells.counts @ ones, positives=cells.positives @ ones)
+    positives = cells.positives.sum(axis=2)
+    sums = _Sums(
+        counts=cells.counts.sum(axis=2).tolist(), positives=positives.tolist(), true=positives.sum(axis=1).tolist(),
+    )  # fmt: skip
     made = {name: formula(cells, sums) for name, formula in _FORMULAS.items() if names is None or name in names}
     return {name: figure for name, figure in made.items() if figure is not None and np.isfinite(figure.value)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Sums:
-    """(classes, 2) over all bins."""
+    """Over all bins, of each class: rows and expected positives not given to it and given to it, and positives in all."""
 
-    counts: Floats
-    positives: Floats
+    counts: list[tuple[float, float]]
+    positives: list[tuple[float, float]]
+    true: list[float]
 
 
 _Formula: TypeAlias = Callable[[Cells, _Sums], "Figure | None"]
@@ -80,10 +83,10 @@ _Formula: TypeAlias = Callable[[Cells, _Sums], "Figure | None"]
 def _accuracy(cells: Cells, sums: _Sums) -> Figure | None:
     slope = np.zeros((len(cells.counts), 2, 1))
     slope[:, 1] = 1 / cells.rows
-    right = float(sums.positives[:, 1].sum())
+    right = sum(given for _, given in sums.positives)
     if cells.binary:
         slope[:, 0] = -1 / cells.rows
-        right += float(sums.counts[0, 0] - sums.positives[0, 0])
+        right += sums.counts[0][0] - sums.positives[0][0]
     return Figure(value=right / cells.rows, slope=slope)
 
 
@@ -109,11 +112,10 @@ def _macro(one: _OneClass) -> _Formula:
 
     def mean(cells: Cells, sums: _Sums) -> Figure | None:
         slope = np.zeros((len(cells.counts), 2, 1))
-        true, right, given = sums.positives.sum(axis=1).tolist(), sums.positives[:, 1].tolist(), sums.counts[:, 1].tolist()
-        held = [at for at in range(len(given)) if cells.binary or given[at] or true[at] > _LEAST_ROWS]
+        held = [at for at, (_, given) in enumerate(sums.counts) if cells.binary or given or sums.true[at] > _LEAST_ROWS]
         value = 0.0
         for at in held:
-            found = one(given[at], right[at], true[at])
+            found = one(sums.counts[at][1], sums.positives[at][1], sums.true[at])
             if found is None:
                 if cells.binary:
                     return None
@@ -145,22 +147,25 @@ def _alike(slope: Floats, cells: Cells) -> Floats:
     return np.asarray(np.broadcast_to(slope, (len(cells.counts), 1, len(slope))), dtype=np.float64)
 
 
-def _roc_auc(cells: Cells, _: _Sums) -> Figure | None:
-    slope = np.zeros((len(cells.counts), 1, len(cells.scores)))
+def _roc_auc(cells: Cells, sums: _Sums) -> Figure | None:
+    """By ranks (Mann & Whitney, 1947): each positive's middle rank among all rows, less what positives hold of it among themselves."""
+    slope = np.empty((len(cells.counts), 1, len(cells.scores)))
     value = 0.0
-    for at in range(len(cells.counts)):
-        positives = cells.positives[at, 0] + cells.positives[at, 1]
-        negatives = cells.counts[at, 0] + cells.counts[at, 1] - positives
-        up_to, lost = np.cumsum(positives), np.cumsum(negatives)
-        true, false = float(up_to[-1]), float(lost[-1])
+    for at, (rows, (low, high)) in enumerate(zip(cells.counts, cells.positives, strict=True)):
+        every = rows[0] + rows[1]
+        ranks = np.cumsum(every)
+        true = sums.true[at]
+        false = float(ranks[-1]) - true
         if true <= _LEAST_ROWS or false <= _LEAST_ROWS:
             return None
-        lost -= negatives / 2  # negatives beaten by a row of the bin, ties half
-        auc = float(positives @ lost) / (true * false)
+        every *= 0.5  # ties half
+        ranks -= every
+        auc = (float((low + high) @ ranks) - true * true / 2) / (true * false)
         value += auc / len(cells.counts)
         # Beaten negatives less positives that are ahead of it: what one more positive row in the bin changes.
-        lost += up_to - positives / 2
-        slope[at] = ((lost - true) / (true * false) - auc * (1 / true - 1 / false)) / len(cells.counts)
+        scale = 1 / (true * false * len(cells.counts))
+        np.multiply(ranks, scale, out=slope[at, 0])
+        slope[at, 0] -= scale * (true + auc * (false - true))
     return Figure(value=value, slope=slope)
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
-FindingKind: TypeAlias = Literal["DATA_DRIFT", "PREDICTION_DRIFT", "LABEL_DRIFT", "DATA_QUALITY", "PERFORMANCE_DEGRADATION", "LABELS_LATE"]
+FindingKind: TypeAlias = Literal[
+    "DATA_DRIFT", "PREDICTION_DRIFT", "LABEL_DRIFT", "DATA_QUALITY", "PERFORMANCE_DEGRADATION", "LABELS_LATE", "CANARY_ROLLED_BACK"
+]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 
 

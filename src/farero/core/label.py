@@ -46,6 +46,17 @@ class LabelRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelColumns:
+    """Encoded labels by column, in order of prediction; times in microseconds since 1970 UTC."""
+
+    request_ids: Sequence[str]
+    rows: Sequence[int]
+    values: Sequence[float]
+    predicted_us: Sequence[int]
+    known_us: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabelReceipt:
     """What became of a batch of labels. The lists hold the paths (`labels[3]`) of the rows concerned, with reasons."""
 

@@ -16,6 +16,8 @@ from farero.core.window import Window, duration_text
 LEAST_EARLIER = 8
 """Earlier windows, at least, that say what share of labels is usual."""
 
+_SIZES = (timedelta(days=1), timedelta(days=7), timedelta(days=28))
+
 MOST_EARLIER = 60
 """Earlier windows, at most and the newest, that are asked: how long labels take may change over the years."""
 
@@ -88,6 +90,16 @@ class LabelsIn:
     least: float | None = None
     earlier: int = 0
     late: bool = False
+
+
+def cohort_size(window: timedelta, span: timedelta, most: int) -> timedelta:
+    """How long cohorts are: a window, or the first of a day, a week and four weeks that divides the span into `most` at the most.
+
+    >>> cohort_size(timedelta(hours=1), timedelta(days=30), 100).days
+    1
+    """
+    sizes = [window, *(size for size in _SIZES if size > window)]
+    return next((size for size in sizes if span / size <= most), sizes[-1])
 
 
 def cohorts(windows: Sequence[Window], predicted: Sequence[int], codes: NDArray[np.integer], known_us: NDArray[np.integer]) -> list[Cohort]:

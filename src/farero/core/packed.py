@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -24,7 +25,7 @@ def pack(value: object) -> bytes:
 
 def is_packed(data: bytes, kind: type) -> bool:
     """Whether these bytes begin as `pack` writes a value of this kind."""
-    return data.startswith(b"\x92" + msgspec.msgpack.encode(kind.__name__))
+    return data.startswith(_beginning(kind))
 
 
 def unpack(data: bytes, kind: type[_T]) -> _T:
@@ -35,12 +36,22 @@ def unpack(data: bytes, kind: type[_T]) -> _T:
     """
     try:
         # The name first: two kinds may have fields enough in common to be taken for each other.
-        name, plain = msgspec.msgpack.decode(data, type=tuple[str, msgspec.Raw])
-        if name != kind.__name__:
-            raise ValueError(f"they hold a {name}")
-        return msgspec.msgpack.decode(plain, type=kind, dec_hook=_array)
+        if not is_packed(data, kind):
+            raise ValueError(f"they hold a {msgspec.msgpack.decode(data, type=tuple[str, msgspec.Raw])[0]}")
+        found: _T = _decoder(kind).decode(data)[1]  # type: ignore[arg-type]  # of a class with a parameter, mypy knows no hash
+        return found
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         raise Corrupt(f"These {len(data)} bytes are not a {kind.__name__}: {error}.", hint="Restore the file from a backup.") from error
+
+
+@lru_cache(maxsize=128)
+def _beginning(kind: type) -> bytes:
+    return b"\x92" + msgspec.msgpack.encode(kind.__name__)
+
+
+@lru_cache(maxsize=128)
+def _decoder(kind: type) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(tuple[str, kind], dec_hook=_array)  # type: ignore[valid-type]
 
 
 def _plain(array: object) -> object:

@@ -125,6 +125,30 @@ def loss(kind: LabelKind, metric: str, labels: Floats, outputs: Outputs) -> Floa
     return result
 
 
+def row_metric(kind: LabelKind, metric: str, outputs: Outputs) -> str:
+    """The metric whose loss of each row can be had: this one, or accuracy where it needs the probability of every class and there is none.
+
+    >>> row_metric("classes", "log_loss", Outputs(value=np.array([1.0]), probability=np.array([0.8])))
+    'accuracy'
+    """
+    spread = metric in ("roc_auc", "log_loss", "brier") and kind == "classes"
+    return "accuracy" if spread and outputs.probabilities is None else metric
+
+
+def baseline(kind: LabelKind, metric: str, labels: Floats, outputs: Outputs) -> dict[str, float]:
+    """What a version is measured at before it serves: every metric, mean and deviation of the metric's losses, and the rows.
+
+    Args:
+        kind: of the label.
+        metric: the one that the project is judged by.
+        labels: (n,) encoded labels that the version had not learnt from.
+        outputs: its n answers.
+    """
+    losses = loss(kind, metric, labels, outputs)
+    spread = {"loss_mean": float(losses.mean()), "loss_std": float(losses.std()), "measured_rows": float(len(labels))}
+    return {**evaluate(kind, labels, outputs), **spread}
+
+
 def is_worse(metric: str, value: float, baseline: float, drop: float) -> bool:
     """Whether a figure is worse than its baseline by more than the share `drop` [0-1] of the baseline's size.
 

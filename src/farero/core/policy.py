@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Literal, TypeAlias, get_args
 
+from farero.core.competition import FEWEST_ROWS, Entrant
 from farero.core.window import Window, duration_text, parse_duration
-from farero.errors import ConfigInvalid
+from farero.errors import ConfigInvalid, Corrupt
 
 Action: TypeAlias = Literal["keep", "retrain"]
 Trigger: TypeAlias = Literal["evidence", "never", "always", "drift-share"]
+Leakage: TypeAlias = Literal["refuse", "warn", "allow"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +23,17 @@ class PolicyRule:
 
     Attributes:
         name: shown in reports.
-        trigger: evidence = a drift alarm or a fall of realized performance; drift-share = `share` of the features with KS p < .05;
-            always = every window; never.
+        trigger: evidence = a drift alarm, a fall of realized performance, or that the last retraining gained much; drift-share =
+            `share` of the features with KS p < .05; always = every window; never.
         performance_drop: a relative fall under the version's own baseline that counts as evidence [0-1].
         share: for drift-share, the share of features [0-1].
         cooldown: least time between two trainings.
-        look_back: how much history to train on; None = all.
+        budget: for evidence, the share of windows with new labels that may, over time, end in a retraining [0-1]; 1 = all.
+        every: after so long a retraining is due, whatever the evidence says; None = never for that reason.
+        look_back: how much history to train on; None = several look-backs compete with all history.
+        candidates: the ways to train that compete; empty = see `competition.entrants`.
+        train_rows: a training on fewer rows is refused.
+        leakage: what becomes of rows with a feature that determines the label; one that equals it is refused unless "allow".
         min_rows: least number of labelled rows newer than what production was trained on.
         holdout_share: the newest share of those new rows that judges candidate and production [0-1].
         gated: whether a candidate must win on the held-out rows to be promoted.
@@ -38,7 +45,12 @@ class PolicyRule:
     performance_drop: float = 0.05
     share: float = 0.3
     cooldown: timedelta = timedelta(days=7)
+    budget: float = 0.24
+    every: timedelta | None = None
     look_back: timedelta | None = None
+    candidates: tuple[Entrant, ...] = ()
+    train_rows: int = FEWEST_ROWS
+    leakage: Leakage = "warn"
     min_rows: int = 50
     holdout_share: float = 0.3
     gated: bool = True
@@ -59,9 +71,15 @@ class Evidence:
         performance_fresh: whether it was measured on rows of this very window, among others: then it says what a drift of the inputs did.
         loss_because: evidence gathered over windows that labelled rows lose more than those that judged the version; "" = none.
         new_labelled: labelled rows newer than what production was trained on.
-        last_training: when the last training was started; None = never by the loop.
+        last_training: end of the window after which the last training was decided; None = never by the loop.
         lost: contests in a row that were lost, or won by less than `worth_it` asks; each doubles the cool-down, up to `MOST_PATIENCE`
-            times.
+            times, unless labels show that the model does worse.
+        gained: share of what was wrong that the last contest took away [..1], 0 where that may well be chance; None = there was none, or
+            it cannot be said.
+        saved: retrainings that the budget allows by now, this window's share included.
+        below_target: why performance is below what its owner accepts; "" = it is not.
+        trained_until: what production was trained until; None = it is not known.
+        learnt_from: rows that production learnt from; None = it is not known.
     """
 
     window: Window
@@ -79,11 +97,21 @@ class Evidence:
     lost: int = 0
     loss_because: str = ""
     performance_fresh: bool = False
+    gained: float | None = None
+    saved: float = 1.0
+    below_target: str = ""
+    trained_until: datetime | None = None
+    learnt_from: int | None = None
 
     @property
     def unharmed(self) -> bool:
         """Whether labels of this window show that the model does as well as ever."""
-        return self.performance_fresh and self.performance is not None and not self.performance_fell and not self.loss_because
+        return self.performance_fresh and self.performance is not None and not self.labels_complain
+
+    @property
+    def labels_complain(self) -> bool:
+        """Whether labels show that the model does worse than it did, or than it should."""
+        return bool(self.performance_fell or self.loss_because or self.below_target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +129,15 @@ class Decision:
 LITTLE = 0.03
 """A contest that takes away less than this share of what is wrong was hardly worth its training."""
 
+SURE = 0.9
+"""How probable it must be that a candidate was better before its gain speaks for another retraining [0-1]."""
+
+SAVED_AT_FIRST = 0.5
+"""Of a retraining, when a model begins to serve: a young model has the most to learn from what comes next."""
+
+MOST_SAVED = 4.0
+"""Retrainings that a policy saves up at most, for a change that needs several in a row."""
+
 MOST_PATIENCE = 8
 """How many times the cool-down a policy waits at most, when candidate after candidate was no better than production."""
 
@@ -113,7 +150,11 @@ NAMED: Mapping[str, PolicyRule] = {
 """The policies that replay can set beside the project's own. `always` and `textbook` promote whatever they train, as the recipes do."""
 
 
-_DURATIONS = ("cooldown", "look_back")
+_TOLERANCE = 1e-9
+"""Shares of a budget that add up to 1 do so but for rounding."""
+
+_MOMENTS = ("last_training", "trained_until")
+_DURATIONS = ("cooldown", "look_back", "every")
 
 
 def read_rule(name: str, values: Mapping[str, object]) -> PolicyRule:
@@ -139,10 +180,14 @@ def read_rule(name: str, values: Mapping[str, object]) -> PolicyRule:
                 faults.append(f"{key}: {fault}")
         elif key == "trigger" and value not in get_args(Trigger):
             faults.append(f"trigger: {value!r} is none of {', '.join(get_args(Trigger))}")
-        elif key in ("share", "performance_drop", "holdout_share") and not (_is_number(value) and 0 <= float(str(value)) <= 1):
+        elif key == "candidates":
+            known[key] = _candidates(value, faults)
+        elif key == "leakage" and value not in get_args(Leakage):
+            faults.append(f"leakage: {value!r} is none of {', '.join(get_args(Leakage))}")
+        elif key in ("share", "performance_drop", "holdout_share", "budget") and not (_is_number(value) and 0 <= float(str(value)) <= 1):
             faults.append(f"{key}: {value!r} is no share between 0 and 1")
-        elif key == "min_rows" and not (isinstance(value, int) and value >= 1):
-            faults.append(f"min_rows: {value!r} is no whole number of at least 1")
+        elif key in ("min_rows", "train_rows") and not (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+            faults.append(f"{key}: {value!r} is no whole number of at least 1")
         elif key in ("gated", "refit") and not isinstance(value, bool):
             faults.append(f"{key}: {value!r} is neither true nor false")
         else:
@@ -150,6 +195,31 @@ def read_rule(name: str, values: Mapping[str, object]) -> PolicyRule:
     if faults:
         raise ConfigInvalid(f"The policy {name!r} has {len(faults)} faults.", faults=faults)
     return replace(PolicyRule(name=name), **known)  # type: ignore[arg-type]  # each value was checked above
+
+
+def _candidates(value: object, faults: list[str]) -> tuple[Entrant, ...]:
+    """Each a table with look_back, half_life and params: [[candidates]] in TOML."""
+    if not isinstance(value, list):
+        faults.append("candidates: write [[candidates]] tables with look_back, half_life and params")
+        return ()
+    found: list[Entrant] = []
+    for number, line in enumerate(value):
+        place = f"candidates[{number}]"
+        if not isinstance(line, dict) or line.keys() - {"look_back", "half_life", "params"}:
+            faults.append(f"{place}: takes look_back, half_life and params, nothing else")
+            continue
+        params = line.get("params", {})
+        if not isinstance(params, dict) or not all(isinstance(one, (bool, int, float, str)) for one in params.values()):
+            faults.append(f"{place}.params: must be a table of plain values")
+            params = {}
+        lengths: dict[str, timedelta | None] = {"look_back": None, "half_life": None}
+        for key in lengths:
+            try:
+                lengths[key] = parse_duration(str(line[key])) if key in line else None
+            except ValueError as fault:
+                faults.append(f"{place}.{key}: {fault}")
+        found.append(Entrant(look_back=lengths["look_back"], half_life=lengths["half_life"], params=params))
+    return tuple(found)
 
 
 def _is_number(value: object) -> bool:
@@ -170,6 +240,9 @@ def choose(evidence: Evidence, rule: PolicyRule, at: datetime) -> Decision:
         action = "keep"
         because = (*for_it, *against) if for_it else (_nothing(evidence, rule),)
     inputs = {key: value for key, value in asdict(evidence).items() if isinstance(value, (bool, int, float, str, type(None)))}
+    for name in _MOMENTS:
+        moment: datetime | None = getattr(evidence, name)
+        inputs[name] = moment.isoformat() if moment is not None else None
     return Decision(at=at, action=action, because=because, policy=rule.name, window=evidence.window, inputs=inputs)
 
 
@@ -181,15 +254,61 @@ def worth_it(current: float | None, candidate: float | None, *, higher_is_better
     >>> worth_it(40.0, 39.0, higher_is_better=False), worth_it(0.80, 0.82, higher_is_better=True)
     (False, True)
     """
+    share = gain(current, candidate, higher_is_better=higher_is_better)
+    return share is None or share >= LITTLE
+
+
+def gain(current: float | None, candidate: float | None, *, higher_is_better: bool) -> float | None:
+    """The share of what is wrong with production that a candidate took away [..1]; None where it cannot be said.
+
+    >>> gain(40.0, 30.0, higher_is_better=False)
+    0.25
+    """
     if current is None or candidate is None:
-        return True
+        return None
     before, after = (1 - current, 1 - candidate) if higher_is_better else (current, candidate)
-    return before <= 0 or (before - after) / before >= LITTLE
+    return None if before <= 0 else (before - after) / before
+
+
+def saved(before: float | None, *, retrained: bool, labelled: bool, rule: PolicyRule) -> float:
+    """Retrainings that the budget allows after one more window.
+
+    Args:
+        before: what it allowed after the window before, and `retrained` whether one was spent then; None = there was none.
+        labelled: whether this window brought new labels; without any there is nothing to learn, and nothing is saved.
+
+    >>> rule = PolicyRule(name="farero", budget=0.25)
+    >>> saved(None, retrained=False, labelled=True, rule=rule), saved(1.0, retrained=True, labelled=True, rule=rule)
+    (0.75, 0.25)
+    """
+    left = SAVED_AT_FIRST if before is None else before - retrained
+    return min(MOST_SAVED, left + (rule.budget if labelled else 0.0))
+
+
+def again(decision: Decision, rule: PolicyRule) -> Decision:
+    """The decision that the stored inputs of another lead to under a rule: the same one, if the rule is the one that it was made by.
+
+    Raises:
+        Corrupt: the inputs are not those of a decision after a window, such as those of one that a person forced.
+    """
+    known = {item.name for item in fields(Evidence)} - {"window"}
+    given: dict[str, object] = {name: value for name, value in decision.inputs.items() if name in known}
+    for name in _MOMENTS:
+        if isinstance(given.get(name), str):
+            given[name] = datetime.fromisoformat(str(given[name]))
+    try:
+        evidence = Evidence(window=decision.window, **given)  # type: ignore[arg-type]  # they were written from an Evidence
+    except TypeError as fault:
+        raise Corrupt(f"The decision on {decision.window} cannot be made again from its inputs: {fault}.") from fault
+    return choose(evidence, rule, decision.at)
 
 
 def _reasons(evidence: Evidence, rule: PolicyRule) -> tuple[str, ...]:
     if rule.trigger == "never":
         return ()
+    due = _due(evidence, rule)
+    if due:
+        return (due,)
     if rule.trigger == "always":
         return ("the policy retrains after every window",)
     if rule.trigger == "drift-share":
@@ -201,11 +320,24 @@ def _reasons(evidence: Evidence, rule: PolicyRule) -> tuple[str, ...]:
         reasons.append(
             f"{evidence.metric} is {evidence.performance:.4g} on the newest labelled rows, the best version reached {evidence.baseline:.4g}"
         )
+    if evidence.below_target:
+        reasons.append(evidence.below_target)
     if evidence.loss_because:
         reasons.append(evidence.loss_because)
     if evidence.drift_alarm and not evidence.unharmed:
         reasons.append(evidence.drift_because)
+    if evidence.gained is not None and evidence.gained >= LITTLE:
+        reasons.append(f"the last retraining took away {evidence.gained:.0%} of what was wrong, so another may")
+    if evidence.learnt_from and evidence.new_labelled >= evidence.learnt_from:
+        reasons.append(f"production has learnt from {evidence.learnt_from} rows, and as many new ones have labels by now")
     return tuple(reasons)
+
+
+def _due(evidence: Evidence, rule: PolicyRule) -> str:
+    last = max((moment for moment in (evidence.last_training, evidence.trained_until) if moment is not None), default=None)
+    if rule.every is None or last is None or evidence.window.end - last < rule.every:
+        return ""
+    return f"the policy retrains every {duration_text(rule.every)}, and the last training was on {last:%Y-%m-%d}"
 
 
 def _obstacles(evidence: Evidence, rule: PolicyRule, at: datetime) -> tuple[str, ...]:
@@ -214,9 +346,15 @@ def _obstacles(evidence: Evidence, rule: PolicyRule, at: datetime) -> tuple[str,
         obstacles.append(
             f"but only {evidence.new_labelled} labelled rows are newer than what production was trained on, {rule.min_rows} are needed"
         )
-    cooldown = rule.cooldown * min(2**evidence.lost, MOST_PATIENCE)
-    if evidence.last_training is not None and at - evidence.last_training < cooldown:
-        after = f" after {evidence.lost} contests that gained little or nothing" if evidence.lost else ""
+    if rule.trigger == "evidence" and rule.budget < 1 and evidence.saved < 1 - _TOLERANCE:
+        obstacles.append(f"but the budget of {rule.budget:.0%} of the windows is spent: {evidence.saved:.2f} of a retraining is saved")
+    # A lost contest says that this candidate was no better, not that the model does well. Where labels say that it does not, the budget
+    # alone holds back: on elec2, waiting longer there lost a fifth of what retraining gains.
+    patient = not evidence.labels_complain
+    cooldown = rule.cooldown * (min(2**evidence.lost, MOST_PATIENCE) if patient else 1)
+    # Where a clock was set back the last training lies ahead; how long ago it was, nobody knows, and the budget still holds.
+    if evidence.last_training is not None and timedelta(0) <= at - evidence.last_training < cooldown:
+        after = f" after {evidence.lost} contests that gained little or nothing" if evidence.lost and patient else ""
         obstacles.append(
             f"but the last training was on {evidence.last_training:%Y-%m-%d}, inside the cool-down of {duration_text(cooldown)}{after}"
         )

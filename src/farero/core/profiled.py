@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import accumulate
+from math import isnan
 
 import numpy as np
 
@@ -108,8 +109,8 @@ class StoredProfile:
     layout: bytes
     counts: Narrow
     pairs: Narrow
-    whole: bytes
-    real: bytes
+    whole: memoryview
+    real: memoryview
     new_values: Mapping[str, Mapping[str, int]]
     duplicates: int
 
@@ -190,8 +191,8 @@ def _pack(profile: Profile) -> StoredProfile:
         layout=pack(_Layout(names=tuple(c.name for c in columns), sizes=tuple(len(c.counts) for c in columns))),
         counts=narrow(np.concatenate([c.counts for c in columns]) if columns else _NO_PAIRS),
         pairs=narrow(np.concatenate([profile.pair_hits, profile.pair_rows])),
-        whole=np.array([(c.missing, c.infinite, c.new) for c in columns], dtype=np.int64).tobytes(),
-        real=np.array(real, dtype=np.float64).tobytes(),
+        whole=memoryview(np.array([(c.missing, c.infinite, c.new) for c in columns], dtype=np.int64).tobytes()),
+        real=memoryview(np.array(real, dtype=np.float64).tobytes()),
         new_values={c.name: c.new_values for c in columns if c.new_values}, duplicates=profile.duplicates,
     )  # fmt: skip
 
@@ -229,4 +230,4 @@ def _or_nan(value: float | None) -> float:
 
 
 def _or_none(value: float) -> float | None:
-    return None if np.isnan(value) else value
+    return None if isnan(value) else value

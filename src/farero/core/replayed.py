@@ -40,7 +40,11 @@ class DecisionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyResult:
-    """One policy over the whole history."""
+    """One policy over the whole history.
+
+    `retrainings` are runs; `trainings` are how often the train function was called in them, once for each way that competed and once more
+    for each refit. `cpu_s` counts all of them.
+    """
 
     name: str
     metric: float | None
@@ -55,6 +59,7 @@ class PolicyResult:
     retrainings: int
     rollbacks: int
     cpu_s: float
+    trainings: int = 0
 
     def worst(self, *, higher_is_better: bool) -> float | None:
         """The worst window's metric."""
@@ -99,6 +104,7 @@ class ReplayResult:
                 "metric": policy.metric,
                 "metric_worst_window": policy.worst(higher_is_better=self.higher_is_better),
                 "retrainings": policy.retrainings,
+                "trainings": policy.trainings,
                 "promotions": policy.promotions,
                 "rejections": policy.rejections,
                 "rollbacks": policy.rollbacks,

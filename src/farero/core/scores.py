@@ -59,6 +59,10 @@ class Cells:
     group: Counts
     groups: int
 
+    def outside(self) -> int:
+        """Place of the rows outside the reference's range."""
+        return self.first + _OUTSIDE
+
     def groups_from(self) -> int:
         """Place of the first group."""
         return self.first + _BASIC
@@ -126,7 +130,7 @@ class WindowScores:
 _ROWS, _MISSING, _INFINITE, _NEW, _OUTSIDE, _KNOWN, _BASIC = range(7)
 
 
-def layout(reference: Reference, *, ranges: bool = True) -> Layout:
+def layout(reference: Reference, *, faults: bool = True) -> Layout:
     """What is watched of profiles on this reference.
 
     Numbers: location, spread, missing, infinite, outside the reference's range. Choices: the ten largest levels and the rest, new levels,
@@ -136,9 +140,10 @@ def layout(reference: Reference, *, ranges: bool = True) -> Layout:
 
     Args:
         reference: what profiles are counted on.
-        ranges: watch for values outside the reference's range. A loss or a label beyond all before it is no fault of the data.
+        faults: watch for what faulty data show: missing, infinite and new values, values outside the reference's range, and columns
+            that turn constant. Labels and losses that were matched to rows have none of them, and one beyond all before it is no fault.
     """
-    made = _Maker(ranges)
+    made = _Maker(faults)
     for ref in reference.columns:
         made.column(ref, None)
     if reference.prediction is not None:
@@ -156,8 +161,12 @@ def column_layout(column: ColumnReference) -> Layout:
 
     Its location score is the mean mid-rank among the reference's losses: the error rate up to a factor where losses are 0 or 1.
     """
-    alone = Reference(rows=0, columns=(column,), prediction=None, windows=0, window_rows=0, edges_hash=f"column:{column.name}")
-    return layout(alone, ranges=False)
+    return layout(column_reference(column), faults=False)
+
+
+def column_reference(column: ColumnReference) -> Reference:
+    """One column as a reference that nothing else belongs to."""
+    return Reference(rows=0, columns=(column,), prediction=None, windows=0, window_rows=0, edges_hash=f"column:{column.name}")
 
 
 def read(plan: Layout, profile: Profile, number: int) -> WindowScores:
@@ -203,21 +212,24 @@ def weights(plan: Layout) -> tuple[Floats, Floats]:
     Equal per column (or pair) within a family, then equal within the column.
     """
     members: dict[Family, dict[tuple[str, ...], int]] = {}
-    stuck: list[tuple[Family, tuple[str, ...]]] = [("quality", (column.name,)) for column in plan.columns]
+    faulty = {score.columns for score in plan.scores if score.family == "quality"}
+    stuck: list[tuple[Family, tuple[str, ...]]] = [("quality", (column.name,)) for column in plan.columns if (column.name,) in faulty]
     keys = [*((score.family, score.columns) for score in plan.scores), *stuck]
     for family, subject in keys:
         inside = members.setdefault(family, {})
         inside[subject] = inside.get(subject, 0) + 1
     whole = sum(SHARES[family] for family in members)
     each = [SHARES[family] / whole / len(members[family]) / members[family][subject] for family, subject in keys]
-    return np.array(each[: len(plan.scores)]), np.array(each[len(plan.scores) :])
+    constant = np.array([(column.name,) in faulty for column in plan.columns], dtype=np.float64)
+    constant[constant > 0] = each[len(plan.scores) :]
+    return np.array(each[: len(plan.scores)]), constant
 
 
 class _Maker:
     """Lays scores, atoms and cells out one after the other."""
 
-    def __init__(self, ranges: bool) -> None:
-        self.ranges = ranges
+    def __init__(self, faults: bool) -> None:
+        self.faults = faults
         self.width = 0
         self.scores: list[Score] = []
         self.starts: list[int] = []
@@ -234,17 +246,18 @@ class _Maker:
         self.columns.append(Cells(name=ref.name, kind=ref.kind, first=first, group=group, groups=groups))
         self.width += _BASIC + groups
         own = (ref.name,)
-        self.share(Score(columns=own, kind="missing", family="quality"), first + _MISSING, first + _ROWS)
+        if self.faults or not total:
+            self.share(Score(columns=own, kind="missing", family="quality"), first + _MISSING, first + _ROWS)
         if not total or ref.kind == "date":
             return
         if ref.kind == "number":
-            self.share(Score(columns=own, kind="infinite", family="quality"), first + _INFINITE, first + _ROWS)
-            if self.ranges:
+            if self.faults:
+                self.share(Score(columns=own, kind="infinite", family="quality"), first + _INFINITE, first + _ROWS)
                 self.share(Score(columns=own, kind="outside", family="quality"), first + _OUTSIDE, first + _KNOWN)
             self.ranks(own, family, (np.cumsum(held) - held / 2) / total, first + _BASIC)
         else:
             self.levels(ref, family, group, first)
-            if ref.kind == "choice":
+            if ref.kind == "choice" and self.faults:
                 self.share(Score(columns=own, kind="new", family="quality"), first + _NEW, first + _ROWS)
 
     def ranks(self, own: tuple[str, ...], family: Family | None, u: Floats, cell: int) -> None:

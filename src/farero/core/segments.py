@@ -63,8 +63,8 @@ class BySegment:
     segments: tuple[Segment, ...]
 
 
-def features_named(schema: Schema, names: Sequence[str]) -> tuple[Field, ...]:
-    """The features with these names, each once, in the order given.
+def features_named(model: str, schema: Schema, names: Sequence[str]) -> tuple[Field, ...]:
+    """The features of a model with these names, each once, in the order given.
 
     Raises:
         BadInput: one is none; names the nearest.
@@ -74,7 +74,7 @@ def features_named(schema: Schema, names: Sequence[str]) -> tuple[Field, ...]:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"The features are: {', '.join(known)}."
-            raise BadInput(f"There is no feature {name!r} to divide rows by.", hint=hint)
+            raise BadInput(f"{model} has no feature {name!r}.", hint=hint)
     return tuple(known[name] for name in dict.fromkeys(names))
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from farero.core.days import Days, gather
+from farero.core.days import Days, days_of
 from farero.core.label import LabelKind
 from farero.core.packed import pack, unpack
 from farero.core.profile import build
-from farero.core.reference import FLAG_LEVELS, ColumnKind, ColumnReference, Floats, Reference, freeze_levels, freeze_values
-from farero.core.scores import Layout, WindowScores, column_layout, read
+from farero.core.reference import FLAG_LEVELS, ColumnKind, ColumnReference, Floats, freeze_levels, freeze_values
+from farero.core.scores import Layout, WindowScores, column_layout, column_reference, read
 
 LABEL, LOSS = "label", "loss"
 
@@ -35,7 +35,8 @@ class Series:
             values: (n,) of the column; class codes for classes, 0 and 1 for binary labels. NaN counts as missing.
             number: of the window on the fixed grid.
         """
-        return _window(self.column, values, number)
+        profile = build(column_reference(self.column), {self.column.name: _raw(self.column.kind, values)})
+        return read(self.plan(), profile, number)
 
     def to_bytes(self) -> bytes:
         """This series as bytes that `from_bytes` reads."""
@@ -79,16 +80,8 @@ def of_losses(losses: Floats, window_index: NDArray[np.int64]) -> Series:
 
 
 def _series(column: ColumnReference, values: Floats, window_index: NDArray[np.int64]) -> Series:
-    windows = [_window(column, values[window_index == number], number) for number in np.unique(window_index).tolist()]
-    return Series(column=column, days=gather(windows or [_window(column, values, 0)]))
-
-
-def _window(column: ColumnReference, values: Floats, number: int) -> WindowScores:
-    return read(column_layout(column), build(_alone(column), {column.name: _raw(column.kind, values)}), number)
-
-
-def _alone(column: ColumnReference) -> Reference:
-    return Reference(rows=0, columns=(column,), prediction=None, windows=0, window_rows=0, edges_hash=f"column:{column.name}")
+    raw = {column.name: _raw(column.kind, values)}
+    return Series(column=column, days=days_of(column_reference(column), raw, None, window_index, plan=column_layout(column)))
 
 
 def _raw(kind: ColumnKind, values: Floats) -> NDArray[np.float64] | NDArray[np.int64]:

@@ -92,7 +92,9 @@ def _means(plan: Layout, counts: Floats) -> _Means:
     rows = np.add.reduceat(counts, plan.starts, axis=1)
     total = np.add.reduceat(counts * plan.values, plan.starts, axis=1)
     squares = np.add.reduceat(counts * plan.values**2, plan.starts, axis=1).sum(axis=0)
-    use = (rows > 0) & (rows >= np.median(rows, axis=0) / 2)
+    # Of the windows that hold any: answers to few windows' rows are none of the others'.
+    usual = [float(np.median(own[own > 0])) if np.any(own > 0) else 0.0 for own in rows.T]
+    use = (rows > 0) & (rows >= np.array(usual) / 2)
     count = use.sum(axis=0).astype(np.float64)
     every = np.maximum(rows.sum(axis=0), 1.0)
     overall = total.sum(axis=0) / every
@@ -236,9 +238,9 @@ def _by_blocks(phi: Floats, residual: Floats, period: int, row: Floats) -> Float
 
 
 def _error(means: _Means, residual: Floats, kept: Floats, period: int, temper: Floats, lasting: Floats) -> Floats:
-    """(s,) standard error of the baseline."""
+    """(s,) standard error of the baseline; no larger than of one window, however long unrest lasts."""
     row = means.variance / means.usual_rows
     spread = (residual**2).sum(axis=0) / np.maximum(means.count - 1 - (period - 1) * kept, 1)
     each = np.maximum(np.maximum(spread, row), temper / lasting * row)
     depth = kept * period + (1 - kept) + (lasting - 1)
-    return np.asarray(np.sqrt(each * depth / np.maximum(means.count, 1)))
+    return np.asarray(np.sqrt(each * np.minimum(depth / np.maximum(means.count, 1), 1.0)))

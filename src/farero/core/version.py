@@ -40,6 +40,11 @@ class Version:
     tags: Mapping[str, str] = field(default_factory=dict)
     git_commit: str | None = None
 
+    @property
+    def learnt_at(self) -> datetime | None:
+        """When it learnt: labels that came later it has not seen, however early their predictions were. None where it is not known."""
+        return datetime.fromisoformat(self.tags["learnt_at"]) if "learnt_at" in self.tags else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:

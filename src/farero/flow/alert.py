@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from farero.core import incident as incidents_core
-from farero.core.finding import SEVERITIES, Finding, FindingKind, Severity
+from farero.core.finding import Finding, FindingKind, Severity
 from farero.core.incident import Incident
 from farero.core.window import Window
 from farero.errors import BadInput
@@ -54,9 +54,7 @@ class Alert:
             for incident in updated.changed:
                 incidents.save(conn, incident)
             for incident in updated.announce:
-                for channel, least in self.channels.items():
-                    if SEVERITIES.index(incident.severity) >= SEVERITIES.index(least):
-                        outbox.put(conn, channel, _message(incident))
+                outbox.announce(conn, self.channels, _message(incident), incident.severity)
             remaining = incidents.open(conn, self.model)
         for incident in updated.announce:
             _tell(incident)

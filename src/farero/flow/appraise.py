@@ -83,7 +83,7 @@ class Appraise:
         Raises:
             BadInput: a feature that is none, or a span that ends before it starts.
         """
-        fields = features_named(self.schema, by)
+        fields = features_named(self.model, self.schema, by)
         until = min(end or at, at)
         since = start or until - self.label.arrives_within - WINDOWS * self.window_size
         if since >= until:
@@ -113,9 +113,7 @@ class Appraise:
         table = self.log.read(self.model, start, end)
         if version is not None:
             table = table.filter(pc.equal(table["version"], version))
-        rows = stored.join(
-            self.schema, self.label, table, request_ids=known.request_ids, rows=known.rows, values=known.values, known_us=known.known_us
-        )
+        rows = stored.join(self.schema, self.label, table, known)
         return stored.times(table), rows
 
     def _by(self, found: _Found, name: str) -> BySegment:
@@ -128,7 +126,7 @@ class Appraise:
     ) -> tuple[tuple[WindowFigures, ...], tuple[AtAge, ...], tuple[Finding, ...]]:
         if not len(times):
             return (), (), ()
-        size = _cohort_size(self.window_size, stored.aware(times.max()) - stored.aware(times.min()))
+        size = maturity.cohort_size(self.window_size, stored.aware(times.max()) - stored.aware(times.min()), MOST_WINDOWS)
         numbers, predicted = np.unique(stored.window_numbers(times, size), return_counts=True)
         spans = [stored.window_of(int(number), size) for number in numbers]
         codes = np.searchsorted(numbers, stored.window_numbers(found.rows.times, size))
@@ -183,11 +181,10 @@ class _Found:
     @property
     def comparable(self) -> str:
         """The metric whose loss of a row can be had: the project's, or a plainer one."""
-        if self.metric in ("roc_auc", "log_loss", "brier") and self.kind.kind == "classes" and self.outputs.probabilities is None:
-            return "accuracy"
-        if self.metric == "mape" and bool(np.any(self.rows.labels == 0)):
+        name = performance.row_metric(self.kind.kind, self.metric, self.outputs)
+        if name == "mape" and bool(np.any(self.rows.labels == 0)):
             return "mae"
-        return "log_loss" if self.metric == "roc_auc" else self.metric
+        return "log_loss" if name == "roc_auc" else name
 
     def losses(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """The losses of the rows that have one, and which rows these are."""
@@ -252,12 +249,6 @@ class _Aged:
         wanted = np.zeros(int(self.codes.max(initial=-1)) + 1, dtype=np.bool_)
         wanted[[place for place in places if place < len(wanted)]] = True
         return np.asarray(wanted[self.codes] & (self.delays_us <= age_s * 1e6))
-
-
-def _cohort_size(window: timedelta, span: timedelta) -> timedelta:
-    """The window's length, or the first of a day, a week and four weeks by which the span is divided into few enough."""
-    sizes = [window, *(size for size in (_DAY, 7 * _DAY, 28 * _DAY) if size > window)]
-    return next((size for size in sizes if span / size <= MOST_WINDOWS), sizes[-1])
 
 
 def _baseline(label: LabelSpec, judged: Judged | None) -> tuple[Measured, ...]:

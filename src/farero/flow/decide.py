@@ -11,7 +11,8 @@ from farero.core.gate import Verdict
 from farero.core.policy import Decision, Evidence, PolicyRule
 from farero.core.version import Version
 from farero.core.window import Window
-from farero.store import decisions, labels, runs, versions
+from farero.errors import NotFound
+from farero.store import decisions, labels, versions
 from farero.store.database import Store
 from farero.store.decisions import StoredDecision
 from farero.telemetry import log
@@ -41,6 +42,7 @@ class Decide:
         performance_fresh: bool,
         loss_because: str,
         at: datetime,
+        below_target: str = "",
     ) -> Decision:
         """The stored decision for this window: made now, or read back if it was made before."""
         with self.store.write() as conn:
@@ -48,8 +50,10 @@ class Decide:
             if known is not None:
                 return known.decision
             production = versions.production(conn, self.model)
-            newer_than = production.trained_until if production else None
-            started = [run.started for run in runs.all(conn, self.model, last=5) if run.kind == "retrain"]
+            newer_than, learnt_at = (production.trained_until, production.learnt_at) if production else (None, None)
+            past = decisions.all(conn, self.model, last=200)
+            contests = [entry.verdict for entry in past if entry.verdict is not None]
+            new_labelled = labels.count_known(conn, self.model, since=newer_than, known_by=at, learnt_at=learnt_at)
             evidence = Evidence(
                 window=window,
                 production=production.number if production else None,
@@ -61,9 +65,14 @@ class Decide:
                 performance=performance,
                 baseline=baseline,
                 performance_fell=performance_fell,
-                new_labelled=labels.count_known(conn, self.model, since=newer_than, known_by=at),
-                last_training=max(started, default=None),
-                lost=_lost(decisions.all(conn, self.model, last=200), self.contest_higher_is_better),
+                new_labelled=new_labelled,
+                learnt_from=production.trained_rows if production else None,
+                last_training=max((entry.decision.at for entry in past if entry.decision.action == "retrain"), default=None),
+                lost=_lost(contests, self.contest_higher_is_better),
+                gained=_gained(contests, self.contest_higher_is_better),
+                saved=_saved(past, self.rule, labelled=new_labelled > 0),
+                below_target=below_target,
+                trained_until=newer_than,
                 loss_because=loss_because,
                 performance_fresh=performance_fresh,
             )
@@ -72,9 +81,10 @@ class Decide:
         self._tell(decision)
         return decision
 
-    def forced(self, window: Window, *, because: str, at: datetime) -> Decision:
-        """The stored decision of a person to retrain now."""
-        decision = Decision(at=at, action="retrain", because=(f"asked for: {because}",), policy="forced", window=window)
+    def forced(self, window: Window, *, because: str, at: datetime, policy: str = "forced") -> Decision:
+        """The stored decision of a person, or of a schedule, to retrain now."""
+        reason = f"asked for: {because}" if policy == "forced" else because
+        decision = Decision(at=at, action="retrain", because=(reason,), policy=policy, window=window)
         with self.store.write() as conn:
             decisions.add(conn, self.model, decision)
         self._tell(decision)
@@ -87,6 +97,18 @@ class Decide:
         """The version in production now."""
         with self.store.read() as conn:
             return versions.production(conn, self.model)
+
+    def decision(self, window: Window) -> Decision:
+        """The newest decision on this window.
+
+        Raises:
+            NotFound: nothing was decided about it.
+        """
+        with self.store.read() as conn:
+            known = decisions.find(conn, self.model, window)
+        if known is None:
+            raise NotFound(f"Nothing was decided about {self.model} in {window}.", hint="See what was with: farero decisions.")
+        return known.decision
 
     def verdict(self, window: Window) -> Verdict | None:
         """The verdict stored for this window, if the contest was held before."""
@@ -102,12 +124,29 @@ class Decide:
             decisions.set_outcome(conn, self.model, window, candidate, verdict)
 
 
-def _lost(newest_first: Sequence[StoredDecision], higher_is_better: bool) -> int:
+def _lost(newest_first: Sequence[Verdict], higher_is_better: bool) -> int:
     """Contests since the last one that was worth its training."""
     worth = [
-        entry.verdict.accepted
-        and policy.worth_it(entry.verdict.metric.get("current"), entry.verdict.metric.get("candidate"), higher_is_better=higher_is_better)
-        for entry in newest_first
-        if entry.verdict is not None
+        verdict.accepted
+        and policy.worth_it(verdict.metric.get("current"), verdict.metric.get("candidate"), higher_is_better=higher_is_better)
+        for verdict in newest_first
     ]
     return next((count for count, good in enumerate(worth) if good), len(worth))
+
+
+def _gained(newest_first: Sequence[Verdict], higher_is_better: bool) -> float | None:
+    """What the last contest took away of what was wrong; nothing where it was lost, or the gain may well have been chance."""
+    if not newest_first:
+        return None
+    verdict = newest_first[0]
+    better = verdict.differences[0].better if verdict.differences else None
+    if not verdict.accepted or (better is not None and better < policy.SURE):
+        return 0.0
+    return policy.gain(verdict.metric.get("current"), verdict.metric.get("candidate"), higher_is_better=higher_is_better)
+
+
+def _saved(newest_first: Sequence[StoredDecision], rule: PolicyRule, *, labelled: bool) -> float:
+    """What the budget allows by now. A training that a person asked for spends nothing of it."""
+    last = next((entry.decision for entry in newest_first if isinstance(entry.decision.inputs.get("saved"), (int, float))), None)
+    before = None if last is None else float(last.inputs["saved"] or 0.0)
+    return policy.saved(before, retrained=last is not None and last.action == "retrain", labelled=labelled, rule=rule)

@@ -177,21 +177,8 @@ class EstimateWindows:
             end = stored.aware(times[-1]) + timedelta(microseconds=1)
             found = labels.between(conn, self.model, stored.aware(times[0]), end, now)
         values = np.full(table.num_rows, np.nan)
-        if len(found.rows):
-            known = pa.table(
-                {
-                    "request_id": pa.array(found.request_ids, pa.string()), "row": pa.array(found.rows, pa.int32()),
-                    "_label": pa.array(found.values, pa.float64()),
-                }
-            )  # fmt: skip
-            keyed = pa.table(
-                {
-                    "request_id": table["request_id"].cast(pa.string()), "row": table["row"].cast(pa.int32()),
-                    "_at": pa.array(np.arange(table.num_rows)),
-                }
-            )  # fmt: skip
-            joined = keyed.join(known, keys=["request_id", "row"], join_type="inner")
-            values[joined["_at"].to_numpy()] = joined["_label"].to_numpy()
+        places, known, _ = stored.matched(table, found)
+        values[places] = known
         return values
 
     def _version(self, number: str) -> _Known | Basis:

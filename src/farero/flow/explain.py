@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from farero.core.explained import LABELS_NOTE, SURROGATES, DropReport, Span
 from farero.core.label import LabelSpec
 from farero.core.matrix import to_matrix
 from farero.core.schema import Schema
+from farero.core.segments import features_named
 from farero.core.shift_game import Side
 from farero.errors import BadInput
 from farero.ports import PredictionLog
@@ -59,7 +59,7 @@ class ExplainDrop:
             BadInput: there are too few labelled rows on a side, or no such feature.
             VersionNotFound: there is no such version.
         """
-        self._check(by)
+        features_named(self.model, self.schema, by)
         logged = self._labelled(self.schema, start, end, now)
         number = version or _most_frequent(logged)
         if number is None:
@@ -98,22 +98,11 @@ class ExplainDrop:
             notes=(LABELS_NOTE, *([f"{others} rows that other versions answered are left out."] if others else [])),
         )
 
-    def _check(self, by: Sequence[str]) -> None:
-        names = [field.name for field in self.schema.features]
-        for name in by:
-            if name not in names:
-                near = get_close_matches(name, names, n=1)
-                hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(names)}."
-                raise BadInput(f"{self.model} has no feature {name!r}.", hint=hint)
-
     def _labelled(self, schema: Schema, start: datetime | None, end: datetime | None, now: datetime) -> Labelled:
         until = end or now + timedelta(microseconds=1)
         with self.store.read() as conn:
             found = labels.between(conn, self.model, start, until, now)
-        rows = stored.join(
-            schema, self.label, self.log.read(self.model, start, until), request_ids=found.request_ids, rows=found.rows,
-            values=found.values, known_us=found.known_us,
-        )  # fmt: skip
+        rows = stored.join(schema, self.label, self.log.read(self.model, start, until), found)
         return rows.where(np.argsort(rows.times, kind="stable"))
 
     def _reference(self, loaded: Loaded, against: tuple[datetime, datetime] | None, now: datetime) -> Labelled:

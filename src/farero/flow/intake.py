@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-import numpy as np
-
 from farero.core import arrivals
 from farero.core.arrivals import Usual
 from farero.core.days import Days
@@ -122,7 +120,7 @@ class Intake:
         return _day(window_at(datetime(day.year, day.month, day.day, tzinfo=UTC), self.window_size).start)
 
     def _number(self, time: datetime) -> int:
-        return int(stored.window_numbers(np.array([stored.moment(time)]), self.window_size)[0])
+        return stored.window_number(time, self.window_size)
 
 
 def _day(time: datetime) -> date:

@@ -18,8 +18,6 @@ from farero.store.database import Store
 MOST_OPEN = 40
 """Windows that labels may still reach, at most: where there would be more, days, weeks or four weeks are put together."""
 
-_SIZES = (timedelta(days=1), timedelta(days=7), timedelta(days=28))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lateness:
@@ -42,7 +40,7 @@ class Lateness:
             window: that has just closed.
             rows: that it holds.
         """
-        size = self._size()
+        size = maturity.cohort_size(self.window_size, self.arrives_within, MOST_OPEN)
         at = window.end
         if window_at(at, size).start != at:
             return []
@@ -57,10 +55,6 @@ class Lateness:
         every = self._cohorts(held, size, at)
         found = maturity.late(maturity.labels_in(every, at=at, arrives_within=self.arrives_within))
         return [] if found is None else [found]
-
-    def _size(self) -> timedelta:
-        sizes = [self.window_size, *(size for size in _SIZES if size > self.window_size)]
-        return next((size for size in sizes if self.arrives_within / size <= MOST_OPEN), sizes[-1])
 
     def _learn(self, window: Window, rows: int, first: datetime) -> None:
         """Note how many rows each window holds, those of windows that another process took through the loop included."""

@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from time import perf_counter_ns
 
+from farero.core.endpoint import OWN
 from farero.core.label import LabelSpec, decode_prediction
 from farero.core.matrix import to_matrix
 from farero.core.prediction import Answer, Outputs, Record, Served, Thresholds, risk_level
+from farero.core.rollout import log_of
 from farero.core.schema import Fault, Rows, Schema
-from farero.errors import LogUnavailable, TookTooLong
+from farero.errors import FareroError, LogUnavailable, TookTooLong
 from farero.serving.cache import MOST_ROWS, AnswerCache
 from farero.serving.lane import Lane
+from farero.serving.meters import Meters
 from farero.serving.pool import Loaded, Pool
 from farero.serving.privacy import Protector
+from farero.serving.router import Router, Table
+from farero.serving.shadow import Copy, RawCopy, Shadow
 from farero.serving.spool import Spool
 from farero.store import refusals
 from farero.store.database import Store
@@ -36,7 +41,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predict:
-    """Answers rows of one model with the version in production."""
+    """Answers rows of one model: behind each endpoint with the versions that its routes name, else with the one in production."""
 
     model: str
     schema: Schema
@@ -46,6 +51,9 @@ class Predict:
     spool: Spool
     protector: Protector
     store: Store
+    router: Router
+    shadow: Shadow
+    meters: Meters | None = None
     cache: AnswerCache[Outputs] | None = None
     answer_unlogged: bool = False
     """Whether an answer that cannot be recorded is given all the same."""
@@ -73,37 +81,79 @@ class Predict:
             TookTooLong: it was not answered in time; nothing is recorded.
         """
         begun = perf_counter_ns()
-        loaded = self.pool.production(self.model)
-        outputs = self._outputs(loaded, rows)
+        table = self.router.find(self.model if endpoint == OWN else endpoint)
+        loaded, outputs = self._scored(table, rows, request_id)
         if not in_time():
             raise TookTooLong(
                 f"{self.model} did not answer within the time limit; nothing was recorded.",
                 hint="Send fewer rows at a time, or raise timeout_s under [server] in farero.toml.",
             )
         latency_us = (perf_counter_ns() - begun) // 1000
+        inputs, keys = self.protector.protect(rows), self.protector.keys(rows)
         self._record(
             Record(
-                model=self.model,
+                model=log_of(self.model, endpoint),
                 version=loaded.version.number,
                 request_id=request_id,
                 endpoint=endpoint,
                 time=at,
-                inputs=self.protector.protect(rows),
+                inputs=inputs,
                 prediction=plain(self.label, outputs),
                 probability=None if outputs.probability is None else outputs.probability.tolist(),
-                keys=self.protector.keys(rows),
+                keys=keys,
                 latency_us=latency_us,
                 times=times,
             )
         )
+        if table is not None and table.shadows:
+            self.shadow.take(table, Copy(rows.columns, rows.count, inputs, keys, request_id, endpoint, at))
         return Answered(request_id=request_id, model=self.model, version=loaded.version.number, outputs=outputs, latency_us=latency_us)
 
-    def lane(self, now: Callable[[], datetime], max_rows: int) -> Lane:
-        """The short way for few rows; what it does not answer comes here."""
+    def lane(self, now: Callable[[], datetime], max_rows: int, endpoint: str | None = None) -> Lane:
+        """The short way for few rows; what it does not answer comes here. None = the model's own endpoint."""
         return Lane(
-            self.model, schema=self.schema, label=self.label, pool=self.pool, protector=self.protector, cache=self.cache, now=now,
-            max_rows=max_rows,
+            self.model, schema=self.schema, label=self.label, pool=self.pool, router=self.router, protector=self.protector,
+            cache=self.cache, now=now, max_rows=max_rows, endpoint=endpoint,
         )  # fmt: skip
+
+    def copied(self, body: bytes, request_id: str, endpoint: str, at: datetime) -> None:
+        """Let the endpoint's shadow versions score a request that a lane has answered."""
+        table = self.router.find(self.model if endpoint == OWN else endpoint)
+        if table is not None and table.shadows:
+            self.shadow.take(table, RawCopy(body, request_id, endpoint, at))
+
+    def _scored(self, table: Table | None, rows: Rows, request_id: str) -> tuple[Loaded, Outputs]:
+        """The answers, and the version that gave them. Where another version fails, the one in production answers."""
+        way = None
+        if table is not None:
+            table.use.count += 1
+            way = table.pick(request_id, rows.keys[0] if rows.keys else None)
+        if way is not None and table is not None:
+            try:
+                loaded = self.router.load(table, way)
+                return loaded, self._outputs(loaded, rows)
+            except FareroError as failure:
+                self._failed(way.number, failure)
+                production = self._production()
+                if production is None or production.version.number == way.number:
+                    raise
+        loaded = self.pool.production(self.model)
+        try:
+            return loaded, self._outputs(loaded, rows)
+        except FareroError as failure:
+            self._failed(loaded.version.number, failure)
+            raise
+
+    def _production(self) -> Loaded | None:
+        try:
+            return self.pool.production(self.model)
+        except FareroError:
+            return None
+
+    def _failed(self, number: str, failure: FareroError) -> None:
+        log("prediction.failed", level="warning", model=self.model, version=number, error=failure)
+        if self.meters is not None:
+            self.meters.counter("farero_prediction_failures_total", model=self.model, version=number).add()
 
     def _outputs(self, loaded: Loaded, rows: Rows) -> Outputs:
         if self.cache is None or rows.count > MOST_ROWS:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
-from farero.core.finding import SEVERITIES, Severity
+from farero.core.finding import Severity
 from farero.core.gate import Verdict
 from farero.core.version import Version, last_good
 from farero.errors import BadInput, Corrupt, IllegalMove, PredictFailed, VersionNotFound
 from farero.ports import Clock, Message
 from farero.project.trial import sample
 from farero.serving.pool import Pool
-from farero.store import outbox, versions
+from farero.store import endpoints, outbox, rollouts, versions
 from farero.store.database import Connection, Store
 from farero.telemetry import log
 
@@ -60,6 +60,19 @@ class Promote:
         Raises:
             IllegalMove: it was rejected and `force` is not set, or force comes without a reason.
         """
+        self.check_asked(number, because=because, force=force)
+        if to == "staging":
+            return self.to_staging(number, by=by, because=because or "asked for")
+        if to != "production":
+            raise BadInput(f"A version cannot be promoted to {to!r}.", hint="Write staging or production.")
+        return self.to_production(number, by=by, because=f"forced: {because}" if force else because or "asked for")
+
+    def check_asked(self, number: str, *, because: str, force: bool) -> Version:
+        """See that a person may want this version in production, and return it.
+
+        Raises:
+            IllegalMove: it was rejected and `force` is not set, or force comes without a reason.
+        """
         with self.store.read() as conn:
             version = versions.get(conn, self.model, number)
             reason = versions.moves(conn, self.model, number)[-1].because
@@ -67,11 +80,7 @@ class Promote:
             raise IllegalMove(f"{self.model} {number} was rejected: {reason}.", hint="To promote it all the same: --force --because TEXT.")
         if force and not because:
             raise IllegalMove("A forced promotion needs a reason.", hint="Add --because TEXT.")
-        if to == "staging":
-            return self.to_staging(number, by=by, because=because or "asked for")
-        if to != "production":
-            raise BadInput(f"A version cannot be promoted to {to!r}.", hint="Write staging or production.")
-        return self.to_production(number, by=by, because=f"forced: {because}" if force else because or "asked for")
+        return version
 
     def to_staging(self, number: str, *, by: str, because: str) -> Version:
         """Move a candidate (or an archived or rejected version) to staging."""
@@ -85,14 +94,16 @@ class Promote:
         self._tell(moved, "staged", by)
         return moved
 
-    def to_production(self, number: str, *, by: str, because: str, replacing: str | None = None) -> Version:
+    def to_production(self, number: str, *, by: str, because: str, replacing: str | None = None, alone: bool = False) -> Version:
         """Move a version to production and let this process answer with it. Other processes follow at their next look.
 
         The files are verified, and the model is loaded and answers made-up rows before anything moves, so that
-        production is loadable at every moment. The version that was in production is archived, never deleted.
+        production is loadable at every moment. The version that was in production is archived, never deleted. A rollout that goes on
+        ends: with this version it has come to its end, and another one was held against a version that is not in production any more.
 
         Args:
             replacing: the version that the decision takes to be in production; None = whichever is.
+            alone: answer everything; a split that somebody made by hand ends as well.
 
         Raises:
             Corrupt: a file of the version is changed or missing; production stays as it is.
@@ -103,7 +114,7 @@ class Promote:
         if current.state == "production":
             self.pool.swap(self.model, current)
             return current
-        self._smoke(current)
+        self.smoke(current)
         if current.state in ("candidate", "rejected"):
             current = self.to_staging(number, by=by, because=because)
         with self.store.write() as conn:
@@ -111,6 +122,9 @@ class Promote:
                 conn, self.model, number, source=current.state, target="production", at=self.clock.now(), by=by, because=because,
                 replacing=replacing,
             )  # fmt: skip
+            rollouts.overtaken(conn, self.model, number, at=self.clock.now(), by=by, because=because)
+            if alone:
+                endpoints.unsplit(conn, self.model, at=self.clock.now(), by=by, because=because)
             self._announce(conn, "version.promoted", "low", f"{self.model} {number} is in production", because)
         self._tell(moved, "put back" if current.state == "archived" else "promoted", by)
         self.pool.swap(self.model, moved)
@@ -118,6 +132,9 @@ class Promote:
 
     def back(self, *, to: str | None, by: str, because: str) -> Version:
         """Put the last good version back: the newest that was in production before this one and still loads, or the one named.
+
+        While another version is on its way to production, the last good one is the one in production: the rollout ends, and it answers
+        everything again.
 
         Raises:
             VersionNotFound: there is none to go back to.
@@ -128,6 +145,9 @@ class Promote:
             kept = {version.number for version in versions.all(conn, self.model)}
             served = [move.number for move in versions.moves(conn, self.model) if move.target == "production"]
         if to is None:
+            kept_up = self._end_rollout(by=by, because=because)
+            if kept_up is not None:
+                return kept_up
             return self._last_good(served, kept, by=by, because=because)
         if to not in served or to not in kept:
             with self.store.read() as conn:
@@ -136,7 +156,20 @@ class Promote:
                 f"{self.model} {to} was never in production, so it is no version to roll back to.",
                 hint=f"Promote it instead: farero promote {to}.",
             )
-        return self.to_production(to, by=by, because=because)
+        return self.to_production(to, by=by, because=because, alone=True)
+
+    def _end_rollout(self, *, by: str, because: str) -> Version | None:
+        """The version in production, alone again; None where nothing was on its way beside it."""
+        with self.store.write() as conn:
+            running, current = rollouts.find_open(conn, self.model), versions.production(conn, self.model)
+            if running is None or current is None:
+                return None
+            rollouts.stop(conn, running, at=self.clock.now(), by=by, because=because)
+            endpoints.unsplit(conn, self.model, at=self.clock.now(), by=by, because=because)
+            text = f"{running.number} was taken back at {running.stage}: {because}"
+            self._announce(conn, "rollout.stopped", "medium", f"{self.model} {current.number} answers everything again", text)
+        log("rollout.stopped", model=self.model, version=running.number, by=by)
+        return current
 
     def _last_good(self, served: list[str], kept: Container[str], *, by: str, because: str) -> Version:
         skipped: dict[str, str] = {}
@@ -146,7 +179,7 @@ class Promote:
                 skipped[number] = "it was deleted"
                 continue
             try:
-                return self.to_production(number, by=by, because="; ".join([because, *_told(skipped)]))
+                return self.to_production(number, by=by, because="; ".join([because, *_told(skipped)]), alone=True)
             except (Corrupt, PredictFailed) as failure:
                 skipped[number] = failure.message
                 damaged = True
@@ -163,11 +196,16 @@ class Promote:
         """Take a version out of all lists; its files go when no other version needs them. Its history stays.
 
         Raises:
-            IllegalMove: it is in production, or no reason is given.
+            IllegalMove: it is in production or on its way there, or no reason is given.
         """
         if not because:
             raise IllegalMove("A version is deleted for a reason only.", hint="Add --because TEXT.")
         with self.store.write() as conn:
+            running = rollouts.find_open(conn, self.model)
+            if running is not None and running.number == number:
+                raise IllegalMove(
+                    f"{self.model} {number} is on its way to production.", hint="End that first: farero rollouts stop --because TEXT."
+                )
             deleted = versions.delete(conn, self.model, number, at=self.clock.now(), by=by, because=because)
         # In a transaction of its own: files may outlive their version when this is cut off here, a version never outlives its files.
         with self.store.write() as conn:
@@ -189,7 +227,7 @@ class Promote:
                 conn, self.model, number, source="candidate", target="archived", at=self.clock.now(), by=by, because=because
             )  # fmt: skip
 
-    def _smoke(self, version: Version) -> None:
+    def smoke(self, version: Version) -> None:
         """Load a version and ask it about rows of every kind that its features allow.
 
         Raises:
@@ -201,12 +239,9 @@ class Promote:
 
     def _announce(self, conn: Connection, event: str, severity: Severity, title: str, text: str) -> None:
         at = self.clock.now()
-        for channel, least in self.channels.items():
-            if SEVERITIES.index(severity) >= SEVERITIES.index(least):
-                message = Message(
-                    id=f"{event}/{title}/{at.isoformat()}", event=event, severity=severity, title=title, text=text, model=self.model, at=at
-                )
-                outbox.put(conn, channel, message)
+        name = f"{event}/{title}/{at.isoformat()}"
+        message = Message(id=name, event=event, severity=severity, title=title, text=text, model=self.model, at=at)
+        outbox.announce(conn, self.channels, message, severity)
 
 
 def _told(skipped: Mapping[str, str]) -> list[str]:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
-
 from farero.core import performance
 from farero.core.label import LabelSpec
 from farero.core.schema import Schema
@@ -112,9 +110,7 @@ class Register:
             return {}
         outputs = engine.load(folder, self.label, self.schema, gate=False).predict(rows.columns, rows.count)
         frozen.freeze(folder, self.schema, self.label, self.window_size, rows, frozen.with_outputs(rows, outputs))
-        losses = performance.loss(self.label.kind, self.metric, rows.labels, outputs)
-        measured = performance.evaluate(self.label.kind, rows.labels, outputs)
-        return {**measured, "loss_mean": float(np.mean(losses)), "loss_std": float(np.std(losses)), "measured_rows": float(rows.count)}
+        return performance.baseline(self.label.kind, self.metric, rows.labels, outputs)
 
     def _stored(self, folder: Path, origin: str, by: str, because: str, metrics: Mapping[str, float], tags: Mapping[str, str]) -> Version:
         digest = self.files.put(folder)

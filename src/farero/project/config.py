@@ -1,208 +1,35 @@
-"""farero.toml: every setting, typed, with its default; unknown keys refused; all faults at once."""
+"""farero.toml: read as typed settings; unknown keys refused; all faults at once."""
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
-from farero.core.finding import Severity
 from farero.core.schema import Fault
-from farero.errors import ConfigInvalid
-
-FILE = "farero.toml"
-HOME = ".farero"
+from farero.project.jobs import own_faults
+from farero.project.settings import (
+    FILE,
+    CacheSettings,
+    ChannelSettings,
+    JobSettings,
+    LogSettings,
+    ModelsSettings,
+    PrivacySettings,
+    Secret,
+    ServerSettings,
+    Settings,
+    StateSettings,
+    TrackingSettings,
+    TrainSettings,
+    WorkerSettings,
+)
 
 T = TypeVar("T")
 _REFERENCE = re.compile(r"[^:]+\.py:[^\W\d]\w*")
-
-
-def _about(doc: str, *, least: float | None = None, most: float | None = None) -> Mapping[str, Any]:
-    return {"doc": doc, "least": least, "most": most}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secret:
-    """A secret by name: of an environment variable, or of a file relative to farero.toml."""
-
-    env: str | None = None
-    file: str | None = None
-
-    def read(self, root: Path) -> str:
-        """The secret itself.
-
-        Raises:
-            ConfigInvalid: the variable is not set, or the file cannot be read.
-        """
-        if self.env is not None:
-            if not os.environ.get(self.env):
-                raise ConfigInvalid(f"The environment variable {self.env} is not set, and {FILE} takes a secret from it.")
-            return os.environ[self.env]
-        path = root / str(self.file)
-        try:
-            return path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigInvalid(f"The secret in {path} cannot be read: {error}.") from error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerSettings:
-    """[server]"""
-
-    host: str = field(default="127.0.0.1", metadata=_about("Address to listen on."))
-    port: int = field(default=8002, metadata=_about("Port to listen on; 0 takes a free one.", least=0, most=65535))
-    max_body_bytes: int = field(default=5 << 20, metadata=_about("Largest body that is read [B].", least=1024))
-    max_rows: int = field(default=10_000, metadata=_about("Most rows in one request.", least=1))
-    timeout_s: float = field(
-        default=30.0, metadata=_about("Longest that a request for predictions may take [s]; then it is answered 503.", least=0.01)
-    )
-    max_waiting: int = field(
-        default=64, metadata=_about("Requests that may wait for a model in one worker process; further ones are answered 429.", least=1)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateSettings:
-    """[state]"""
-
-    url: str | Secret = field(default="", metadata=_about("SQLAlchemy URL of the state database; empty = SQLite in .farero/state.db."))
-
-    def resolved(self, root: Path) -> str:
-        """The URL, with the path of a SQLite file made absolute."""
-        url = self.url.read(root) if isinstance(self.url, Secret) else self.url
-        if not url:
-            return f"sqlite:///{root / HOME / 'state.db'}"
-        relative = re.fullmatch(r"sqlite:///([^/:].*)", url)
-        return f"sqlite:///{root / relative[1]}" if relative else url
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogSettings:
-    """[log]"""
-
-    record: Literal["write", "fsync"] = field(
-        default="write",
-        metadata=_about("When a prediction counts as recorded: write = the kernel has it; fsync = the disk has it."),
-    )
-    unlogged: Literal["refuse", "answer"] = field(
-        default="refuse",
-        metadata=_about("What becomes of a prediction that cannot be recorded: refuse = 503; answer = it is given all the same."),
-    )
-    handover_s: float = field(
-        default=2.0, metadata=_about("Pause between two hand-overs of recorded predictions to the Delta table [s].", least=0.1)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelsSettings:
-    """[models]"""
-
-    load: Literal["start", "demand"] = field(
-        default="start",
-        metadata=_about("When a version in production comes into memory: start = with the server; demand = with its first request."),
-    )
-    max_loaded: int = field(
-        default=0, metadata=_about("Models in memory at a time; the one unused for longest makes room. 0 = no limit.", least=0)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheSettings:
-    """[cache]"""
-
-    entries: int = field(
-        default=0,
-        metadata=_about(
-            "Answers kept in each worker process for rows that come again; 0 = none. For models that always answer the same.", least=0
-        ),
-    )
-    ttl_s: float = field(default=300.0, metadata=_about("How long a kept answer counts [s].", least=0.001))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainSettings:
-    """[train]"""
-
-    timeout_s: float = field(default=3600.0, metadata=_about("Wall-clock limit of train [s].", least=1))
-    memory_mb: int = field(default=4096, metadata=_about("Memory that train may take beyond the start [MiB].", least=64))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSettings:
-    """[worker]"""
-
-    tick_s: float = field(default=5.0, metadata=_about("Pause between two turns of the loop [s].", least=0.1))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelSettings:
-    """[[channels]]"""
-
-    name: str = field(metadata=_about("What deliveries call the channel."))
-    kind: Literal["console", "webhook"] = field(
-        default="console", metadata=_about("console = a JSON line in the log; webhook = an HTTP POST.")
-    )
-    url: str | Secret | None = field(default=None, metadata=_about("Where a webhook is."))
-    min_severity: Severity = field(default="low", metadata=_about("Least severity that is sent."))
-
-    def resolved_url(self, root: Path) -> str:
-        """The webhook's URL.
-
-        Raises:
-            ConfigInvalid: there is none, or its secret cannot be read.
-        """
-        if self.url is None:
-            raise ConfigInvalid(f"The channel {self.name!r} is a webhook without url.", hint=f'Add url = "https://…" to it in {FILE}.')
-        return self.url.read(root) if isinstance(self.url, Secret) else self.url
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrivacySettings:
-    """[privacy]"""
-
-    hash_key: Secret | None = field(
-        default=None, metadata=_about("Key for hashed and bucketed personal fields; without it one is made in .farero/secret.")
-    )
-
-    def key(self, root: Path) -> bytes:
-        """The key; made, readable by the owner only, where none is named and none was made before."""
-        if self.hash_key is not None:
-            return self.hash_key.read(root).encode()
-        path = root / HOME / "secret"
-        if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            made = path.with_name(f"secret.{os.getpid()}.{secrets.token_hex(4)}")
-            made.touch(mode=0o600)
-            made.write_text(secrets.token_hex(32), encoding="ascii")
-            # Two processes may start at once: the first link wins, both use what lies there then.
-            with suppress(FileExistsError):
-                path.hardlink_to(made)
-            made.unlink()
-        return path.read_bytes()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """All of farero.toml. `references` are the projects: `file.py:name`."""
-
-    references: tuple[str, ...]
-    server: ServerSettings = ServerSettings()
-    state: StateSettings = StateSettings()
-    log: LogSettings = LogSettings()
-    models: ModelsSettings = ModelsSettings()
-    cache: CacheSettings = CacheSettings()
-    train: TrainSettings = TrainSettings()
-    worker: WorkerSettings = WorkerSettings()
-    channels: tuple[ChannelSettings, ...] = ()
-    privacy: PrivacySettings = PrivacySettings()
-
 
 _TABLES: Mapping[str, type[Any]] = {
     "server": ServerSettings,
@@ -212,7 +39,9 @@ _TABLES: Mapping[str, type[Any]] = {
     "cache": CacheSettings,
     "train": TrainSettings,
     "worker": WorkerSettings,
+    "tracking": TrackingSettings,
     "channels": ChannelSettings,
+    "jobs": JobSettings,
     "privacy": PrivacySettings,
 }
 KEYS: tuple[str, ...] = (
@@ -241,6 +70,8 @@ def parse(text: str) -> tuple[Settings | None, list[Fault]]:
             reader.unknown(name, name, ["project", "projects", *_TABLES])
         elif name == "channels":
             tables[name] = reader.channels(value)
+        elif name == "jobs":
+            tables[name] = reader.jobs(value)
         else:
             tables[name] = reader.table(_TABLES[name], name, value)
     return (None, reader.faults) if reader.faults else (Settings(references=references, **tables), [])
@@ -296,12 +127,27 @@ class _Reader:
                 self.fault(key, "twice", f"{reference!r} is there more than once; remove the others")
         return tuple(str(reference) for reference in listed)
 
+    def jobs(self, value: Any) -> tuple[JobSettings, ...]:
+        made: list[JobSettings] = []
+        places: list[int] = []
+        for index, item in enumerate(self._listed("jobs", value)):
+            job = self.table(JobSettings, f"jobs[{index}]", item)
+            if job is not None:
+                made.append(job)
+                places.append(index)
+        for which, key, code, message in own_faults(made):
+            self.fault(f"jobs[{places[which]}].{key}", code, message)
+        return tuple(made)
+
+    def _listed(self, name: str, value: Any) -> list[Any]:
+        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            return value
+        self.fault(name, "wrong-type", f"must be a list of tables; head each of them with [[{name}]]")
+        return []
+
     def channels(self, value: Any) -> tuple[ChannelSettings, ...]:
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            self.fault("channels", "wrong-type", "must be a list of tables; head each of them with [[channels]]")
-            return ()
         made: list[ChannelSettings] = []
-        for index, item in enumerate(value):
+        for index, item in enumerate(self._listed("channels", value)):
             channel = self.table(ChannelSettings, f"channels[{index}]", item)
             if channel is None:
                 continue

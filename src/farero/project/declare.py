@@ -3,205 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast, get_args, overload
+from typing import TYPE_CHECKING, TypeAlias, cast, get_args, overload
 
 from farero.core.window import parse_duration
-from farero.project.calls import Place, caller, forgive
+from farero.project.calls import caller, forgive
 from farero.project.features import Declared, Features, PersonalRule, declared
+from farero.project.learning import Binary, Classes, Classifier, Label, Number, Regressor, TrainingSet
+from farero.project.renewing import Policy, Risk
+from farero.project.watching import (
+    ClassificationMetric,
+    Drift,
+    DriftRule,
+    Fairness,
+    MetricName,
+    Monitor,
+    Performance,
+    Quality,
+    RegressionMetric,
+)
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from farero.core.gate import GateRule
     from farero.core.label import LabelKind, LabelSpec
     from farero.core.policy import PolicyRule
     from farero.core.prediction import Thresholds
+    from farero.core.rollout import RolloutRule
     from farero.core.schema import Schema
 
-ClassificationMetric: TypeAlias = Literal["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"]
-RegressionMetric: TypeAlias = Literal["r2", "rmse", "mae", "mape"]
-MetricName: TypeAlias = ClassificationMetric | RegressionMetric
-DriftRule: TypeAlias = Literal["sensitive", "quiet", "guarded", "bonferroni", "fdr", "effect", "textbook", "share", "psi"]
-Trigger: TypeAlias = Literal["evidence", "never", "always", "drift-share"]
+Source: TypeAlias = Callable[[datetime], object]
 
 LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "rmse", "mae", "mape"})
 _DEFAULT_METRIC: Mapping[str, MetricName] = {"binary": "roc_auc", "classes": "accuracy", "number": "mae"}
-
-
-# ── Training ─────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingSet:
-    """What `train` gets.
-
-    Attributes:
-        X: the features in the declared order, in the form in which a served row reaches the model.
-        y: the label: 0 and 1, class names, or numbers.
-        seed: for every source of randomness, so that a training can be repeated.
-        until: nothing in the data was unknown at this moment.
-    """
-
-    X: pd.DataFrame
-    y: pd.Series[Any]
-    seed: int
-    until: datetime
-
-
-class Regressor(Protocol):
-    """Anything with `predict`."""
-
-    def predict(self, rows: Any, /) -> Any:
-        """One number a row."""
-        ...
-
-
-class Classifier(Protocol):
-    """Anything with `predict` and `predict_proba`."""
-
-    def predict(self, rows: Any, /) -> Any:
-        """One class a row."""
-        ...
-
-    def predict_proba(self, rows: Any, /) -> Any:
-        """A probability for each class (n, k)."""
-        ...
-
-
-# ── Label ────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """Yes or no. 1, true and "yes" count as yes. `arrives_within`: how long the truth takes.
-
-    `positive` names another text for yes, `negative` one for no: with both, any other text is refused; without `negative`, it counts as no.
-    """
-
-    name: str
-    arrives_within: str = field(kw_only=True)
-    positive: str | None = field(default=None, kw_only=True)
-    negative: str | None = field(default=None, kw_only=True)
-    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A quantity. `arrives_within`: how long the truth takes, such as "1h" or "30d"."""
-
-    name: str
-    arrives_within: str = field(kw_only=True)
-    unit: str | None = field(default=None, kw_only=True)
-    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
-
-
-class Classes:
-    """One of several classes, two or more. `arrives_within`: how long the truth takes, such as "1h" or "30d"."""
-
-    def __init__(self, name: str, *classes: str, arrives_within: str) -> None:
-        self.name = name
-        self.classes = classes
-        self.arrives_within = arrives_within
-        self.place = caller()
-
-
-Label: TypeAlias = Binary | Number | Classes
-
-
-# ── Monitors and policy ──────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """Watches for missing values, new levels, stuck columns. `max_missing`: largest share of missing values in a feature [0-1]."""
-
-    max_missing: float | None = None
-    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """Watches whether the inputs change: "sensitive" and "quiet" gather evidence over windows, with at most one false alarm a year.
-
-    The others judge each window by itself, by a rule. `a_year`: false alarms a year that the first two are laid out for; `farero tune`
-    recommends one.
-    """
-
-    verdict: DriftRule = "sensitive"
-    a_year: float = field(default=1.0, kw_only=True)
-    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Performance:
-    """Watches a metric once labels come. `min` where more is better, `max` for errors. The first one names the project's metric.
-
-    `by` names features whose segments are shown each with its own figures.
-    """
-
-    metric: MetricName
-    min: float | None = field(default=None, kw_only=True)
-    max: float | None = field(default=None, kw_only=True)
-    by: list[str] | tuple[str, ...] = field(default=(), kw_only=True)
-    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
-
-
-Monitor: TypeAlias = Quality | Drift | Performance
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """A candidate must beat production on `metric` by `gain` [the metric's unit], on at least `min_rows` rows held out from both."""
-
-    metric: MetricName
-    gain: float = field(default=0.0, kw_only=True)
-    min_rows: int = field(default=30, kw_only=True)
-    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """How the model is kept fresh.
-
-    Attributes:
-        gate: what a candidate must reach; without one it must not be worse on the project's metric.
-        cooldown: least time between two trainings.
-        look_back: how much history to train on; None = all.
-        window: how often the model is looked at.
-        performance_drop: relative fall under the version's own baseline that counts [0-1].
-        min_rows: least number of new labelled rows for a training.
-        holdout_share: the newest share of the new rows, which judges candidate and production [0-1].
-        trigger: "evidence" (drift or fallen performance), "drift-share", "always" or "never"; `share` goes with drift-share [0-1].
-        gated: False promotes every candidate.
-    """
-
-    name: str = "farero"
-    gate: Gate | None = None
-    cooldown: str = "7d"
-    look_back: str | None = None
-    window: str = "1d"
-    performance_drop: float = 0.05
-    min_rows: int = 50
-    holdout_share: float = 0.3
-    trigger: Trigger = "evidence"
-    share: float = 0.3
-    gated: bool = True
-    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Risk:
-    """Where risk turns from low to medium and from medium to high [0-1]."""
-
-    medium_from: float = 0.3
-    high_from: float = 0.7
-    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
-
-
-# ── Project ──────────────────────────────────────────────────────────────
 
 
 class Project:
@@ -219,6 +53,7 @@ class Project:
         monitors: Sequence[Monitor] = (),
         policy: Policy | None = None,
         risk: Risk | None = None,
+        source: Source | None = None,
         seed: int = 0,
     ) -> None: ...
     @overload
@@ -233,6 +68,7 @@ class Project:
         monitors: Sequence[Monitor] = (),
         policy: Policy | None = None,
         risk: Risk | None = None,
+        source: Source | None = None,
         seed: int = 0,
     ) -> None: ...
     def __init__(
@@ -246,6 +82,7 @@ class Project:
         monitors: Sequence[Monitor] = (),
         policy: Policy | None = None,
         risk: Risk | None = None,
+        source: Source | None = None,
         seed: int = 0,
     ) -> None:
         """Declare a project.
@@ -253,6 +90,8 @@ class Project:
         Args:
             model: its name, in lower-case letters, digits, - and _.
             key: name of a field with the entity's id, carried and recorded, not a feature.
+            source: gives the rows to learn from, in place of those that were logged: called in a child process with the moment that
+                nothing may be later than; returns a pandas or Arrow table with the features, the label, `time` and perhaps `known_at`.
         """
         self.model = model
         self.features = features
@@ -262,6 +101,7 @@ class Project:
         self.monitors = monitors
         self.policy = policy or Policy()
         self.risk = risk or Risk()
+        self.source = source
         self.seed = seed
         self.place = caller()
 
@@ -306,13 +146,22 @@ class Project:
     @cached_property
     def rule(self) -> PolicyRule:
         """When to retrain."""
+        from farero.core.competition import Entrant  # loads numpy, which `import farero` must not
         from farero.core.policy import PolicyRule
 
         policy = self.policy
         return PolicyRule(
             name=policy.name, trigger=policy.trigger, performance_drop=policy.performance_drop, share=policy.share,
             cooldown=parse_duration(policy.cooldown), look_back=parse_duration(policy.look_back) if policy.look_back else None,
-            min_rows=policy.min_rows, holdout_share=policy.holdout_share, gated=policy.gated,
+            min_rows=policy.min_rows, holdout_share=policy.holdout_share, gated=policy.gated, budget=policy.budget,
+            every=parse_duration(policy.every) if policy.every else None, train_rows=policy.train_rows, leakage=policy.leakage,
+            candidates=tuple(
+                Entrant(
+                    look_back=parse_duration(one.look_back) if one.look_back else None,
+                    half_life=parse_duration(one.half_life) if one.half_life else None, params=dict(one.params),
+                )
+                for one in policy.candidates
+            ),
         )  # fmt: skip
 
     @cached_property
@@ -320,8 +169,21 @@ class Project:
         """What a candidate must reach."""
         from farero.core.gate import GateRule
 
+        floors = dict[str, float](self.floors)
         gate = self.policy.gate
-        return GateRule(metric=gate.metric, gain=gate.gain, min_rows=gate.min_rows) if gate else GateRule(metric=self.metric)
+        if gate is None:
+            return GateRule(metric=self.metric, floors=floors)
+        return GateRule(
+            metric=gate.metric, gain=gate.gain, min_rows=gate.min_rows, also=dict[str, float](gate.also.items()),
+            no_worse=dict[str, float](gate.no_worse.items()), sure=gate.sure, by=tuple(gate.by), segment_room=gate.segment_room,
+            segment_rows=gate.segment_rows, calibration=gate.calibration, floors=floors, max_changed=gate.max_changed,
+            max_slowdown=gate.max_slowdown, max_size_mb=gate.max_size_mb,
+        )  # fmt: skip
+
+    @cached_property
+    def rollout_rule(self) -> RolloutRule | None:
+        """How versions come to serve; None = at once."""
+        return self.policy.rollout.rule if self.policy.rollout else None
 
     @cached_property
     def thresholds(self) -> Thresholds:
@@ -382,6 +244,15 @@ class Project:
         """The features by whose segments performance is shown, each once."""
         return tuple(dict.fromkeys(name for monitor in self.monitors if isinstance(monitor, Performance) for name in monitor.by))
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The features whose groups shall be treated alike, each once."""
+        return tuple(dict.fromkeys(name for monitor in self.monitors if isinstance(monitor, Fairness) for name in monitor.groups))
 
-for _kind in (Binary, Number, Classes, Quality, Drift, Performance, Gate, Policy, Risk, Project):
-    forgive(_kind)
+    @property
+    def max_gap(self) -> float | None:
+        """How far such groups may lie apart; None = any."""
+        return next((monitor.max_gap for monitor in self.monitors if isinstance(monitor, Fairness)), None)
+
+
+forgive(Project)

@@ -12,27 +12,21 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
+from farero.core.job import Missed
 from farero.core.schema import Fault, denied_name
 from farero.core.window import parse_duration
 from farero.project.calls import UNKNOWN, Place
-from farero.project.declare import (
-    LOWER_IS_BETTER,
-    Binary,
-    Classes,
-    ClassificationMetric,
-    Drift,
-    DriftRule,
-    Gate,
-    Number,
-    Performance,
-    Policy,
-    Project,
-    Quality,
-    RegressionMetric,
-    Risk,
-    Trigger,
-)
+from farero.project.candidate_faults import of_training
+from farero.project.declare import LOWER_IS_BETTER, Project
 from farero.project.features import Declared, Features, PersonalRule, declared
+from farero.project.jobs import time_faults
+from farero.project.judging import Gate
+from farero.project.judging_faults import of_gate
+from farero.project.learning import Binary, Classes, Number
+from farero.project.renewing import Policy, Risk, Trigger
+from farero.project.rolling import Rollout
+from farero.project.rolling_faults import of_rollout
+from farero.project.watching import ClassificationMetric, Drift, DriftRule, Fairness, Performance, Quality, RegressionMetric
 
 RESERVED = frozenset({"label", "rows", "row", "request_id"})
 """Names that mean something else in a request, in labels or in training data."""
@@ -79,7 +73,7 @@ class _Faults:
             self.add(place, "seed", "wrong-type", f"must be a whole number from 0 to 2**32 - 1, not {project.seed!r}")
         self._monitors(project, kind)
         if isinstance(project.policy, Policy):
-            self._policy(project.policy, kind)
+            self._policy(project.policy, kind, project.features)
         else:
             self.add(place, "policy", "wrong-type", "must be fa.Policy(...)")
         risk = project.risk
@@ -150,6 +144,8 @@ class _Faults:
         if not callable(project.train):
             self.add(project.place, "train", "wrong-type", "must be a function; write: def train(data: fa.TrainingSet) -> fa.Classifier")
             return
+        if project.source is not None and not callable(project.source):
+            self.add(project.place, "source", "wrong-type", "must be a function; write: def source(until: datetime) -> pandas.DataFrame")
         try:
             inspect.signature(project.train).bind(object())
         except (TypeError, ValueError) as error:
@@ -195,8 +191,9 @@ class _Faults:
             return
         seen: set[object] = set()
         for monitor in project.monitors:
-            if not isinstance(monitor, (Quality, Drift, Performance)):
-                self.add(project.place, "monitors", "wrong-type", f"{monitor!r} is no monitor; use fa.Quality, fa.Drift and fa.Performance")
+            if not isinstance(monitor, (Quality, Drift, Performance, Fairness)):
+                known = "fa.Quality, fa.Drift, fa.Performance and fa.Fairness"
+                self.add(project.place, "monitors", "wrong-type", f"{monitor!r} is no monitor; use {known}")
                 continue
             word = f"fa.{type(monitor).__name__}"
             mark = (word, repr(monitor.metric)) if isinstance(monitor, Performance) else word
@@ -211,7 +208,11 @@ class _Faults:
                 self.add(monitor.place, word, "wrong-limit", f"a_year={monitor.a_year!r} is no number of false alarms a year above 0")
             if isinstance(monitor, Performance):
                 self._performance(monitor, kind)
-                self._segments(monitor, project.features)
+                self._segments(monitor, "by", monitor.by, project.features)
+            if isinstance(monitor, Fairness):
+                self._segments(monitor, "groups", monitor.groups, project.features)
+                if monitor.max_gap is not None and not (_is_number(monitor.max_gap) and monitor.max_gap >= 0):
+                    self.add(monitor.place, word, "wrong-limit", f"max_gap={monitor.max_gap!r} is no number of at least 0")
 
     def _performance(self, monitor: Performance, kind: str | None) -> None:
         if not self._metric(monitor.place, "fa.Performance", monitor.metric, kind):
@@ -224,40 +225,48 @@ class _Faults:
         elif monitor.metric not in LOWER_IS_BETTER and monitor.max is not None:
             self.add(monitor.place, "fa.Performance", "wrong-limit", f"more {monitor.metric} is better; write min= instead of max=")
 
-    def _segments(self, monitor: Any, features: Any) -> None:
-        if not isinstance(monitor.by, (list, tuple)):
-            self.add(monitor.place, "fa.Performance", "wrong-type", f"by must be a list of features: by=[{monitor.by!r}]")
+    def _segments(self, monitor: Any, key: str, names: Any, features: Any) -> None:
+        word = f"fa.{type(monitor).__name__}"
+        if not isinstance(names, (list, tuple)):
+            self.add(monitor.place, word, "wrong-type", f"{key} must be a list of features: {key}=[{names!r}]")
             return
-        if not (isinstance(features, type) and issubclass(features, Features)):
-            return
-        known = tuple(name for name, line in declared(features).items() if isinstance(line, Declared) and line.kind != "personal")
-        for name in monitor.by:
-            if name not in known:
-                self.add(monitor.place, "fa.Performance", "not-one-of", f"there is no feature {name!r} to divide by; {_near(name, known)}")
+        known = _divisible(features)
+        for name in names if known is not None else ():
+            if known is not None and name not in known:
+                self.add(monitor.place, word, "not-one-of", f"there is no feature {name!r} to divide by; {_near(name, known)}")
 
-    def _policy(self, policy: Any, kind: str | None) -> None:
+    def _policy(self, policy: Any, kind: str | None, features: Any) -> None:
         for name in ("cooldown", "window"):
             self._duration(policy.place, name, getattr(policy, name))
         if policy.look_back is not None:
             self._duration(policy.place, "look_back", policy.look_back)
-        for name in ("performance_drop", "holdout_share", "share"):
+        for name in ("performance_drop", "holdout_share", "share", "budget"):
             self._share(policy.place, name, getattr(policy, name))
+        for at, subject, code, message in of_training(policy):
+            self.add(at, subject, code, message)
         if not isinstance(policy.min_rows, int) or isinstance(policy.min_rows, bool) or policy.min_rows < 1:
             self.add(policy.place, "min_rows", "out-of-range", f"must be a whole number of at least 1, not {policy.min_rows!r}")
         if policy.trigger not in get_args(Trigger):
             near = _near(policy.trigger, get_args(Trigger))
             self.add(policy.place, "trigger", "not-one-of", f"there is no trigger {policy.trigger!r}; {near}")
+        for key, code, message in time_faults(policy.schedule or "", policy.timezone):
+            self.add(policy.place, key, code, message)
+        if policy.missed not in get_args(Missed):
+            self.add(policy.place, "missed", "not-one-of", f"is {policy.missed!r}; {_near(policy.missed, get_args(Missed))}")
+        rollout = policy.rollout
+        if rollout is not None and not isinstance(rollout, Rollout):
+            self.add(policy.place, "rollout", "wrong-type", "must be fa.Rollout(steps=(5, 25, 50))")
+        if isinstance(rollout, Rollout):
+            for code, message in of_rollout(rollout):
+                self.add(rollout.place, "fa.Rollout", code, message)
         gate = policy.gate
         if gate is None:
             return
         if not isinstance(gate, Gate):
             self.add(policy.place, "gate", "wrong-type", "must be fa.Gate(metric, gain=...)")
             return
-        self._metric(gate.place, "fa.Gate", gate.metric, kind)
-        if not _is_number(gate.gain) or gate.gain < 0:
-            self.add(gate.place, "fa.Gate", "out-of-range", f"gain must be a number of at least 0, not {gate.gain!r}")
-        if not isinstance(gate.min_rows, int) or gate.min_rows < 1:
-            self.add(gate.place, "fa.Gate", "out-of-range", f"min_rows must be a whole number of at least 1, not {gate.min_rows!r}")
+        for code, message in of_gate(gate, _divisible(features), lambda metric: self._metric(gate.place, "fa.Gate", metric, kind)):
+            self.add(gate.place, "fa.Gate", code, message)
 
     def _metric(self, place: Place, subject: str, metric: object, kind: str | None) -> bool:
         fitting = _REGRESSION if kind == "number" else _CLASSIFICATION
@@ -283,6 +292,13 @@ class _Faults:
     def _share(self, place: Place, subject: str, value: Any) -> None:
         if not _is_number(value) or not 0 <= value <= 1:
             self.add(place, subject, "out-of-range", f"is {value!r}; it must be a share from 0 to 1")
+
+
+def _divisible(features: Any) -> tuple[str, ...] | None:
+    """The features that rows can be divided by; None where there is no class of features."""
+    if not (isinstance(features, type) and issubclass(features, Features)):
+        return None
+    return tuple(name for name, line in declared(features).items() if isinstance(line, Declared) and line.kind != "personal")
 
 
 class _Source:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from farero.core.schema import denied_name
 from farero.errors import BadInput
 from farero.project import stand_in
-from farero.project.config import Settings
 from farero.project.faults import RESERVED
 from farero.project.load import Loaded
+from farero.project.settings import Settings
 from farero.project.table import parse_times, read_table
 
 MOST_LEVELS = 100

@@ -12,9 +12,9 @@ from types import ModuleType
 
 from farero.core.schema import Fault
 from farero.errors import ConfigInvalid
-from farero.project import config, faults, rehearsal, source
-from farero.project.config import Settings
+from farero.project import config, faults, jobs, rehearsal, source
 from farero.project.declare import Project
+from farero.project.settings import FILE, Secret, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ def load(root: Path) -> Loaded:
     if found.faults or found.settings is None:
         count = len(found.faults)
         raise ConfigInvalid(
-            f"{found.root / config.FILE} and its project have {count} fault{'s' if count > 1 else ''}.",
+            f"{found.root / FILE} and its project have {count} fault{'s' if count > 1 else ''}.",
             faults=found.faults, hint="Mend them; `farero check` lists them again.",
         )  # fmt: skip
     return Loaded(root=found.root, settings=found.settings, projects=found.projects, recipes=found.recipes)
@@ -54,7 +54,7 @@ def settings_of(root: Path) -> Settings:
         ConfigInvalid: it has faults, or there is none; lists all, those of the projects too.
     """
     try:
-        settings, _ = config.parse((root / config.FILE).read_text(encoding="utf-8"))
+        settings, _ = config.parse((root / FILE).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         settings = None
     return settings if settings is not None else load(root).settings
@@ -66,7 +66,7 @@ def check(root: Path, run_trial: bool = True) -> list[Fault]:
     seen = rehearsal.look(root)
     listed = list(seen.faults)
     try:
-        settings, _ = config.parse((root / config.FILE).read_text(encoding="utf-8"))
+        settings, _ = config.parse((root / FILE).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         return listed  # said already
     if settings is not None:
@@ -124,18 +124,20 @@ class _Found:
                 self._project(reference, modules)
             except ConfigInvalid as invalid:
                 self.faults += [fault for fault in invalid.faults if isinstance(fault, Fault) and fault not in self.faults]
+        if self.settings is not None and not self.faults:
+            self.faults += jobs.faults(self.settings, self.projects)
 
     def _read(self) -> str | None:
-        path = self.root / config.FILE
+        path = self.root / FILE
         try:
             return path.read_text(encoding="utf-8")
         except FileNotFoundError:
             remedy = (
                 'create it with the line project = "project.py:project", or name another folder with --project; `farero new DIR` makes one'
             )
-            self.faults.append(Fault(path=config.FILE, code="no-file", message=f"is not in {self.root}; {remedy}"))
+            self.faults.append(Fault(path=FILE, code="no-file", message=f"is not in {self.root}; {remedy}"))
         except (OSError, UnicodeDecodeError) as error:
-            self.faults.append(Fault(path=config.FILE, code="no-file", message=f"cannot be read: {error}; save it as UTF-8 text"))
+            self.faults.append(Fault(path=FILE, code="no-file", message=f"cannot be read: {error}; save it as UTF-8 text"))
         return None
 
     def _project(self, reference: str, modules: dict[str, object]) -> None:
@@ -172,12 +174,13 @@ def _secrets(settings: Settings, root: Path) -> list[Fault]:
     """Secrets that cannot be read here and now."""
     listed = []
     named = [("state.url", settings.state.url), ("privacy.hash_key", settings.privacy.hash_key)]
+    named += [("tracking.uri", settings.tracking.uri), ("tracking.token", settings.tracking.token)]
     named += [(f"channels.{channel.name}.url", channel.url) for channel in settings.channels]
     for key, secret in named:
-        if isinstance(secret, config.Secret):
+        if isinstance(secret, Secret):
             try:
                 secret.read(root)
             except ConfigInvalid as invalid:
                 message = f"{invalid.message.rstrip('.')}; set it, or correct the name"
-                listed.append(Fault(path=f"{config.FILE} {key}", code="no-secret", message=message))
+                listed.append(Fault(path=f"{FILE} {key}", code="no-secret", message=message))
     return listed

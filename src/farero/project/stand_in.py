@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from farero.project import declare, features
+from farero.project import declare, features, learning
 from farero.project.threads import limited
 
 
@@ -14,33 +14,33 @@ def build(plan: Mapping[str, Any]) -> declare.Project:
     row = type("Row", (features.Features,), {name: _line(line) for name, line in plan["fields"].items()})
     name, within = plan["label"], plan["arrives_within"]
     if plan["kind"] == "number":
-        number = declare.Number(name, arrives_within=within)
+        number = learning.Number(name, arrives_within=within)
         return declare.Project(model=plan["model"], features=row, train=train_regressor, label=number)
-    label: declare.Binary | declare.Classes
+    label: learning.Binary | learning.Classes
     if plan["kind"] == "binary":
-        label = declare.Binary(name, arrives_within=within, positive=plan["positive"])
+        label = learning.Binary(name, arrives_within=within, positive=plan["positive"])
     else:
-        label = declare.Classes(name, *plan["classes"], arrives_within=within)
+        label = learning.Classes(name, *plan["classes"], arrives_within=within)
     return declare.Project(model=plan["model"], features=row, train=train_classifier, label=label)
 
 
-def train_classifier(data: declare.TrainingSet) -> declare.Classifier:
+def train_classifier(data: learning.TrainingSet) -> learning.Classifier:
     """Gradient boosting that takes missing values and categories as they are."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     boosting = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.1, categorical_features="from_dtype", random_state=data.seed)
     with limited(data.X.size):  # again: the library is loaded by now
-        model: declare.Classifier = boosting.fit(data.X.drop(columns=_dates(data)), data.y)
+        model: learning.Classifier = boosting.fit(data.X.drop(columns=_dates(data)), data.y)
     return _WithoutDates(model, _dates(data)) if _dates(data) else model
 
 
-def train_regressor(data: declare.TrainingSet) -> declare.Regressor:
+def train_regressor(data: learning.TrainingSet) -> learning.Regressor:
     """Gradient boosting that takes missing values and categories as they are."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     boosting = HistGradientBoostingRegressor(max_iter=60, learning_rate=0.1, categorical_features="from_dtype", random_state=data.seed)
     with limited(data.X.size):
-        model: declare.Regressor = boosting.fit(data.X.drop(columns=_dates(data)), data.y)
+        model: learning.Regressor = boosting.fit(data.X.drop(columns=_dates(data)), data.y)
     return _WithoutDates(model, _dates(data)) if _dates(data) else model
 
 
@@ -60,7 +60,7 @@ class _WithoutDates:
         return self._model.predict_proba(rows.drop(columns=self._dates))
 
 
-def _dates(data: declare.TrainingSet) -> list[str]:
+def _dates(data: learning.TrainingSet) -> list[str]:
     return [str(name) for name, dtype in data.X.dtypes.items() if str(dtype).startswith("datetime")]
 
 

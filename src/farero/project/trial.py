@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cloudpickle
@@ -20,13 +21,14 @@ import pyarrow as pa
 import pyarrow.feather as feather
 from numpy.typing import NDArray
 
+from farero.core.competition import Param
 from farero.core.label import LabelSpec
 from farero.core.schema import Columns, Field, Schema
 from farero.errors import ConfigInvalid, TrainFailed
 from farero.project import source
 from farero.project.adapted import adapted
-from farero.project.declare import TrainingSet
 from farero.project.frame import frame, series
+from farero.project.learning import TrainingSet
 from farero.project.rehearsal import TRIAL_ROWS, limit_memory, limit_output
 from farero.project.threads import limited
 
@@ -34,9 +36,12 @@ _ASKED = 100
 _MODELS_HINT = "Let train return a fitted model."
 
 
-def write_spec(folder: Path, recipe: Mapping[str, str], *, seed: int, until: datetime) -> None:
+def write_spec(
+    folder: Path, recipe: Mapping[str, str], *, seed: int, until: datetime, params: Mapping[str, Param] = MappingProxyType({})
+) -> None:  # fmt: skip
     """Tell `train_job` which project to train, and how. The data goes beside it as data.feather: checked columns, and `label` encoded."""
-    (folder / "spec.json").write_text(json.dumps({"recipe": dict(recipe), "seed": seed, "until": until.isoformat()}), encoding="utf-8")
+    spec = {"recipe": dict(recipe), "seed": seed, "until": until.isoformat(), "params": dict(params)}
+    (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
 
 
 def train_job(folder: Path) -> None:
@@ -53,7 +58,8 @@ def train_job(folder: Path) -> None:
     columns = {field.name: table[field.name].to_numpy() for field in schema.features}
     labels = np.asarray(table["label"].to_numpy(), dtype=np.float64)
     data = TrainingSet(
-        X=frame(schema, columns), y=series(label, labels), seed=int(spec["seed"]), until=datetime.fromisoformat(spec["until"])
+        X=frame(schema, columns), y=series(label, labels), seed=int(spec["seed"]), until=datetime.fromisoformat(spec["until"]),
+        params=spec["params"],
     )  # fmt: skip
     with limited(data.X.size):
         model = adapted(project.train(data), label)

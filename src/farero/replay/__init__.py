@@ -181,7 +181,8 @@ def _result(bench: Bench, history: History, policy: str, served: list[_Served], 
         promotions=sum(move.target == "production" for move in moves) - 1,
         retrainings=len(all_runs),
         rollbacks=sum(move.target == "production" and move.source == "archived" for move in moves),
-        cpu_s=cpu_s + sum(float(version.tags["train_cpu_s"]) for version in made),
+        cpu_s=cpu_s + sum(float(version.tags.get(name, 0.0)) for version in made for name in ("train_cpu_s", "contest_cpu_s")),
+        trainings=sum(int(version.tags.get("trainings", 1)) for version in made if version.origin.startswith("loop/")),
     )
 
 

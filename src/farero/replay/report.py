@@ -83,6 +83,7 @@ def _totals(result: ReplayResult) -> str:
         result.metric,
         "worst window",
         "retrainings",
+        "trainings",
         "promotions",
         "rejections",
         "drift alarms",
@@ -95,7 +96,8 @@ def _totals(result: ReplayResult) -> str:
             escape(policy.name),
             f'<span class="{"best" if best is not None and policy.metric == best else ""}">{_figure(policy.metric)}</span>',
             _figure(policy.worst(higher_is_better=result.higher_is_better)),
-            policy.retrainings, policy.promotions, policy.rejections, sum(window.drift_alarm for window in policy.windows),
+            policy.retrainings, policy.trainings, policy.promotions, policy.rejections,
+            sum(window.drift_alarm for window in policy.windows),
             len(policy.incidents), f"{policy.unlabelled:,}", f"{policy.cpu_s:.1f}",
         )
         for policy in result.policies

@@ -25,8 +25,13 @@ from farero.rest.errors import FaultJson, answer_error, problem
 from farero.rest.explaining import add_explanations
 from farero.rest.guard import Guard
 from farero.rest.infer import Infer
+from farero.rest.jobbing import add_jobs
+from farero.rest.judging import add_judging
 from farero.rest.metrics import add_metrics
 from farero.rest.performing import add_performance
+from farero.rest.recording import add_records
+from farero.rest.rolling import add_rollouts
+from farero.rest.routing import add_endpoints
 from farero.telemetry import Sample
 
 if TYPE_CHECKING:
@@ -86,7 +91,12 @@ def make_api(
     _add_records(api, app)
     add_performance(api, app, responses=ABSENT | {422: PROBLEMS[422]})
     add_explanations(api, app, responses=ABSENT | {422: PROBLEMS[422]})
+    add_judging(api, app, responses=ABSENT)
+    add_records(api, app, responses=ABSENT | {422: PROBLEMS[422]})
     _add_incidents(api, app)
+    add_jobs(api, app, responses=PROBLEMS)
+    add_endpoints(api, app, responses=PROBLEMS)
+    add_rollouts(api, app, responses=PROBLEMS)
     add_docs(api)
     describe(api, app)
     if console is not None:
@@ -179,7 +189,10 @@ def _add_versions(api: FastAPI, app: App) -> None:
     @api.post("/v1/models/{model}/versions/{number}/promote", tags=["versions"], summary="Promote a version", responses=PROBLEMS)
     def promote(model: str, number: str, given: b.PromoteIn | None = None) -> b.VersionOut:
         asked = given or b.PromoteIn()
-        return sent.version_out(app.promote(model, number, to=asked.to, by=asked.by, because=asked.because, force=asked.force))
+        moved = app.promote(
+            model, number, to=asked.to, by=asked.by, because=asked.because, force=asked.force, at_once=asked.at_once
+        )  # fmt: skip
+        return sent.version_out(moved)
 
     @api.post("/v1/models/{model}/rollback", tags=["versions"], summary="Put an earlier version back", responses=PROBLEMS)
     def rollback(model: str, given: b.RollbackIn | None = None) -> b.VersionOut:

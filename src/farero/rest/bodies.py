@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
+from fastapi import Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from farero.core.contest import Difference
+from farero.core.guards import Check
 
 
 class Strict(BaseModel):
@@ -27,6 +31,8 @@ def _storable(text: str) -> str:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_reach)]
+Since = Annotated[Moment | None, Query(alias="from", description="Only predictions made at this time or later.")]
+Until = Annotated[Moment | None, Query(alias="to", description="Only predictions made before this time.")]
 Name = Annotated[str, AfterValidator(_storable)]
 
 
@@ -74,6 +80,7 @@ class PromoteIn(MoveIn):
 
     to: Literal["staging", "production"] = "production"
     force: bool = False
+    at_once: bool = False
 
 
 class RollbackIn(MoveIn):
@@ -311,6 +318,10 @@ class ContestOut(BaseModel):
     metric: dict[str, float | None]
     because: list[str]
     rows: int
+    metrics: dict[str, dict[str, float]]
+    against: str | None
+    checks: list[Check]
+    differences: list[Difference]
 
 
 class DecisionOut(BaseModel):

@@ -9,13 +9,11 @@ from fastapi import FastAPI, Query
 from farero.core.estimated import EstimateReport
 from farero.core.explained import DropReport
 from farero.errors import BadInput
-from farero.rest.bodies import Moment
+from farero.rest.bodies import Moment, Since, Until
 
 if TYPE_CHECKING:
     from farero.app import App
 
-Since = Annotated[Moment | None, Query(alias="from", description="Only predictions made at this time or later.")]
-Until = Annotated[Moment | None, Query(alias="to", description="Only predictions made before this time.")]
 AgainstSince = Annotated[Moment | None, Query(alias="against_from", description="Beside the span from this time on; with `against_to`.")]
 AgainstUntil = Annotated[Moment | None, Query(alias="against_to", description="Beside the span before this time; with `against_from`.")]
 By = Annotated[list[str] | None, Query(description="Look for segments in this feature; may be given several times.")]

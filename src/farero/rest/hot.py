@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from farero.core.endpoint import OWN
 from farero.errors import FareroError
 from farero.rest.errors import answer_error
 from farero.telemetry import log
@@ -29,6 +30,8 @@ class Shot(msgspec.Struct, gc=False):
     body: bytes
     version: str
     rows: int
+    copy: bytes | None = None
+    """The request, where shadow versions shall score it too."""
 
 
 class _Row(msgspec.Struct, gc=False):
@@ -82,11 +85,18 @@ class _Scored(Protocol):
 
 
 class Hot:
-    """The short way to one model."""
+    """The short way to one endpoint of a model.
 
-    def __init__(self, app: App, model: str, *, max_rows: int) -> None:
+    Attributes:
+        endpoint: what its requests are recorded under.
+    """
+
+    def __init__(self, app: App, model: str, *, max_rows: int, endpoint: str | None = None) -> None:
+        """Make it. `endpoint` is its name; None = the model's own."""
         self.model = model
-        self._lane = app.lane(model, max_rows)
+        self.endpoint = endpoint or OWN
+        self._app = app
+        self._lane = app.lane(model, max_rows, endpoint)
         project = app.project(model)
         self._classes = project.label_spec.classes
         self._medium, self._high = project.thresholds.medium_from, project.thresholds.high_from
@@ -97,10 +107,22 @@ class Hot:
             scored = self._lane.score(body, request_id)
             if scored is None:
                 return None
-            return Shot(scored.frame, self._body(scored, request_id), scored.version, len(scored.values))
+            copy = body if self._lane.shadowing else None
+            return Shot(scored.frame, self._body(scored, request_id), scored.version, len(scored.values), copy)
         except Exception as error:  # a bug of the short way must not cost the answer: the careful way gives it, and the log has the bug
             log("error", level="error", error=error, request_id=request_id, where="the hot lane")
             return None
+
+    def copied(self, body: bytes, request_id: str) -> None:
+        """Let shadow versions score what was answered. Never raises: the answer is out."""
+        try:
+            self._app.copied(self.model, body, request_id, self.endpoint)
+        except Exception as error:
+            log("error", level="error", error=error, request_id=request_id, where="a copy for shadow versions")
+
+    def look(self) -> None:
+        """Follow a change without waiting for a request."""
+        self._lane.look()
 
     def _body(self, scored: _Scored, request_id: str) -> bytes:
         if not scored.bare:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
@@ -18,12 +19,14 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from farero.core.endpoint import OWN
 from farero.core.prediction import Answer, Served
 from farero.core.schema import Fault
 from farero.errors import BadInput, FareroError, Overloaded, TookTooLong
 from farero.rest.errors import answer_error
 from farero.rest.hot import ROUTE
 from farero.rest.request import decode, read_body, request_id_of
+from farero.rest.waking import Waking
 
 if TYPE_CHECKING:
     from farero.app import App
@@ -57,6 +60,7 @@ class Infer:
         self._under_way = 0
         self._counting = threading.Lock()
         self._limiters: tuple[anyio.CapacityLimiter, anyio.CapacityLimiter] | None = None
+        self._waking = Waking(app)
         self._waiting = app.meters.gauge("farero_requests_waiting")
         self._waiting.set(0.0)
         self._seconds = app.meters.histogram("farero_request_seconds", route=ROUTE)
@@ -66,36 +70,59 @@ class Infer:
         if scope["type"] == "http" and scope["method"] == "POST":
             path: str = scope["path"]
             parts = path.split("/")
-            if path == "/predict" or (len(parts) == 5 and parts[1:3] == ["v1", "models"] and parts[4] == "predict"):
-                await self._answer(None if path == "/predict" else parts[3], scope, receive, send)
+            if path == "/predict" or (len(parts) == 5 and parts[1] == "v1" and parts[2] in _KINDS and parts[4] == "predict"):
+                where = _Where() if path == "/predict" else _Where(**{_KINDS[parts[2]]: parts[3]})
+                await self._answer(where, scope, receive, send)
                 return
         await self._then(scope, receive, send)
 
-    async def _answer(self, model: str | None, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, where: _Where, scope: Scope, receive: Receive, send: Send) -> None:
         begun = perf_counter()
         request_id = request_id_of(scope["headers"])
         try:
             body = await read_body(scope["headers"], receive, self._max_body_bytes)
-            response = await self._in_a_thread(model, body, request_id)
+            response = await self._in_a_thread(where, body, request_id)
         except Exception as error:  # the face's own edge: every failure becomes an answer, a bug is logged and answered 500
             response = answer_error(error, request_id)
             code = error.code if isinstance(error, FareroError) else "internal-error"
             self._app.meters.counter("farero_errors_total", code=code).add()
             if isinstance(error, (Overloaded, TookTooLong, BadInput)):
-                named = model if model in self._app.models else ""  # what clients make up must not become a label
+                # What clients make up must not become a label.
+                named = (
+                    self._app.model_behind(where.endpoint) if where.endpoint else where.model if where.model in self._app.models else None
+                )
                 self._app.meters.counter("farero_refused_total", model=named or "", reason=code).add()
         self._app.meters.counter("farero_requests_total", route=ROUTE, code=str(response.status_code)).add()
         self._seconds.observe(perf_counter() - begun)
         await response(scope, receive, send)
 
-    async def _in_a_thread(self, model: str | None, body: bytes, request_id: str) -> Response:
-        """Checking, predicting and recording block, and big bodies take long to decode: all of it leaves the event loop free.
+    async def _in_a_thread(self, where: _Where, body: bytes, request_id: str) -> Response:
+        """Checking, predicting and recording block, and big bodies take long to decode: all of it leaves the event loop free."""
+        model, endpoint = await self._addressed(where)
+        if not self._app.is_resting(model, endpoint):
+            if self._under_way >= self._max_waiting:
+                raise Overloaded(
+                    f"{self._under_way} requests are under way or wait already.", hint="Try again soon, or start more workers."
+                )
+            return await self._worked(model, endpoint, body, request_id, self._timeout_s)
+        async with self._waking.held(model, endpoint, self._timeout_s) as left_s:
+            return await self._worked(model, endpoint, body, request_id, left_s)
+
+    async def _addressed(self, where: _Where) -> tuple[str, str]:
+        """The model, and what its requests here are recorded under."""
+        if where.endpoint is None:
+            return self._app.only_model(where.model), OWN
+        model = self._app.model_behind(where.endpoint)
+        if model is None:  # another process may have made it a moment ago
+            model = await anyio.to_thread.run_sync(self._app.look_for_endpoint, where.endpoint)
+        return model, OWN if where.endpoint == model else where.endpoint
+
+    async def _worked(self, model: str, endpoint: str, body: bytes, request_id: str, timeout_s: float) -> Response:
+        """The answer, made in a thread.
 
         A thread cannot be stopped. One that is given up goes on for nobody and counts as under way until it ends, and it records
         nothing: whether an answer is recorded or given up is settled once, by whoever is first.
         """
-        if self._under_way >= self._max_waiting:
-            raise Overloaded(f"{self._under_way} requests are under way or wait already.", hint="Try again soon, or start more workers.")
         if self._limiters is None:  # they belong to the event loop that runs by now
             self._limiters = anyio.CapacityLimiter(SMALL_AT_ONCE), anyio.CapacityLimiter(1)
         limiter = self._limiters[len(body) > BIG_BYTES]
@@ -106,13 +133,13 @@ class Infer:
             if not place.mine():
                 raise TookTooLong  # given up in the same moment; nobody hears it
             try:
-                return self._predict(model, body, request_id, fate.mine)
+                return self._predict(model, endpoint, body, request_id, fate.mine)
             finally:
                 self._count(-1)
 
         task = asyncio.ensure_future(anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter))
         try:
-            await asyncio.wait({task}, timeout=self._timeout_s)
+            await asyncio.wait({task}, timeout=timeout_s)
             if task.done() or not fate.mine():  # an answer that is being recorded will be there in a moment
                 return await task
         finally:
@@ -129,12 +156,24 @@ class Infer:
             self._under_way += by
             self._waiting.set(self._under_way)
 
-    def _predict(self, model: str | None, body: bytes, request_id: str, in_time: Callable[[], bool]) -> Response:
-        name = self._app.only_model(model)
+    def _predict(self, model: str, endpoint: str, body: bytes, request_id: str, in_time: Callable[[], bool]) -> Response:
         rows, bare = read_rows(decode(body), self._max_rows)
-        served = self._app.predict(name, rows, request_id=request_id, prefix="" if bare else "rows", in_time=in_time)
+        served = self._app.predict(
+            model, rows, request_id=request_id, endpoint=endpoint, prefix="" if bare else "rows", in_time=in_time
+        )  # fmt: skip
         content = _encode(served_json(served, bare=bare))
         return Response(content, media_type="application/json", headers={"X-Request-Id": request_id, "Cache-Control": "no-store"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """What a request's address names: a model, an endpoint, or neither."""
+
+    model: str | None = None
+    endpoint: str | None = None
+
+
+_KINDS: Final = {"models": "model", "endpoints": "endpoint"}
 
 
 class _Once:

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import FastAPI, Query
 
 from farero.core.appraisal import Appraisal
-from farero.rest.bodies import Moment
+from farero.rest.bodies import Since, Until
 
 if TYPE_CHECKING:
     from farero.app import App
 
-Since = Annotated[Moment | None, Query(alias="from", description="Only predictions made at this time or later.")]
-Until = Annotated[Moment | None, Query(alias="to", description="Only predictions made before this time.")]
 By = Annotated[list[str] | None, Query(description="Divide the rows by this feature; may be given several times.")]
 
 

@@ -99,9 +99,15 @@ def decision_out(stored: Decided) -> b.DecisionOut:
     return b.DecisionOut(
         at=decision.at, action=decision.action, because=list(decision.because), policy=decision.policy,
         start=decision.window.start, end=decision.window.end, inputs=dict(decision.inputs), candidate=stored.candidate,
-        verdict=None
-        if verdict is None
-        else b.ContestOut(accepted=verdict.accepted, metric=dict(verdict.metric), because=list(verdict.because), rows=verdict.rows),
+        verdict=None if verdict is None else _contest(verdict),
+    )  # fmt: skip
+
+
+def _contest(verdict: Verdict) -> b.ContestOut:
+    return b.ContestOut(
+        accepted=verdict.accepted, metric=dict(verdict.metric), because=list(verdict.because), rows=verdict.rows, against=verdict.against,
+        metrics={name: dict(pair) for name, pair in verdict.metrics.items()}, checks=list(verdict.checks),
+        differences=list(verdict.differences),
     )  # fmt: skip
 
 

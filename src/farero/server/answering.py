@@ -20,7 +20,7 @@ import uvicorn
 from farero.core.health import Check
 from farero.server.keeping import keeper_check
 from farero.server.site import make_site
-from farero.server.turn import Turn, routes
+from farero.server.turn import Routes, Turn
 from farero.server.wire import Heads, Wire, wired
 from farero.wiring import open_app
 from farero.worker import Worker
@@ -80,12 +80,12 @@ class Server(uvicorn.Server):
         self._app = app
         self._ready = ready
         self._turn = Turn(app, lambda: self.server_state.default_headers, lambda: len(self.server_state.connections))
-        heads = Heads(routes(app, app.settings.server.max_rows))
+        self._routes = Routes(app, app.settings.server.max_rows)
         config = uvicorn.Config(
             make_site(app, checks=checks), loop="uvloop", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
             timeout_graceful_shutdown=DRAIN_S, timeout_keep_alive=KEEP_ALIVE_S,
         )  # fmt: skip
-        config.http = wired(self._turn, heads)  # type: ignore[assignment]  # a class is asked for, a maker of connections is what is called
+        config.http = wired(self._turn, Heads(self._routes))  # type: ignore[assignment]  # a class is asked for, a maker of connections is what is called
         super().__init__(config)
         self._open = app.meters.gauge("farero_connections_open")
 
@@ -125,12 +125,13 @@ class Server(uvicorn.Server):
         self._turn.write_lines()
 
     def _publish(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Four times a second: the figures, and a look for connections that have fallen silent."""
+        """Four times a second: the figures, and a look for versions that have left and connections that have fallen silent."""
         if not self.should_exit:
             loop.call_later(PUBLISH_S, self._publish, loop)
         connections = self.server_state.connections
         self._open.set(len(connections))
         self._app.measure()
+        self._routes.look()
         silent = perf_counter() - KEEP_ALIVE_S
         for connection in [one for one in connections if isinstance(one, Wire) and one.is_idle(silent)]:
             connection.transport.close()

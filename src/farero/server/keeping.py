@@ -14,6 +14,7 @@ import msgspec
 
 from farero.core.health import Check
 from farero.errors import FareroError
+from farero.flow.rollout.smoke import Door
 from farero.telemetry import log
 from farero.wiring import METERS, open_app
 from farero.worker import Worker
@@ -35,16 +36,19 @@ class _State(msgspec.Struct):
     check: Check
 
 
-def keep(root: Path, ready: Callable[[], None]) -> None:
+def keep(root: Path, ready: Callable[[], None], door: Door | None = None) -> None:
     """Run the loop until SIGTERM. A training under way is stopped: its run is stored as running, and is taken up at the next start.
 
     Args:
         ready: called once the installation is open.
+        door: the way of a request to the processes that answer.
     """
     os.nice(NICE)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, at: stopping.set())
     app = open_app(root, keeping=True)
+    if door is not None:
+        app.open_door(door)
     worker = Worker(app, app.settings.worker.tick_s)
     try:
         app.refresh()

@@ -28,6 +28,7 @@ from farero.errors import FareroError, OutsideError
 from farero.project.load import settings_of
 from farero.server.answering import answer
 from farero.server.binding import bind
+from farero.server.door import over_http
 from farero.server.keeping import keep
 from farero.serving.compile.warm import warm
 from farero.serving.memory import few_arenas
@@ -126,8 +127,9 @@ def _answering(root: Path, name: str, listener: socket.socket) -> Callable[[Call
 
 
 def _keeping(root: Path, listener: socket.socket, ready: Callable[[], None]) -> None:
+    door = over_http(*listener.getsockname()[:2])
     listener.close()  # where nobody is left to answer, clients must be refused, not left waiting
-    keep(root, ready)
+    keep(root, ready, door)
 
 
 class _Supervisor:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from threading import get_ident
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from farero.errors import FareroError
 from farero.rest.hot import ROUTE, Hot, Shot, refusal
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from farero.serving.meters import Cell
 
 Headers = list[tuple[bytes, bytes]]
+
+ENDPOINTS: Final = b"/v1/endpoints/"
+"""What the address of every endpoint begins with."""
 
 
 class Held(Protocol):
@@ -127,8 +130,10 @@ class Turn:
             body, model, version, rows = shot.body, hot.model, shot.version, shot.rows
             wire.answered(b"%b%b\r\ncontent-length: %d\r\n\r\n%b" % (start, request_id.encode("ascii"), len(body), body), now)
             seconds = now - begun
-            lines(model, version, rows, "predict", request_id, int(seconds * 1e6))
+            lines(model, version, rows, hot.endpoint, request_id, int(seconds * 1e6))
             observe(seconds)
+            if shot.copy is not None:
+                hot.copied(shot.copy, request_id)
             counted.setdefault((model, version), []).append(rows)
         for key, each in counted.items():
             requests, of_rows, fast = self._cells.get(key) or self._make_cells(key)
@@ -147,12 +152,32 @@ class Turn:
         return made
 
 
-def routes(app: App, max_rows: int) -> Mapping[bytes, Hot]:
-    """The addresses of the hot lane."""
-    found = {f"/v1/models/{model}/predict".encode(): Hot(app, model, max_rows=max_rows) for model in app.models}
-    if len(app.models) == 1:
-        found[b"/predict"] = Hot(app, app.models[0], max_rows=max_rows)
-    return found
+class Routes:
+    """The addresses of the hot lane. Those of models are there from the start, those of endpoints come with their first request."""
+
+    def __init__(self, app: App, max_rows: int) -> None:
+        self._app = app
+        self._max_rows = max_rows
+        self._known = {f"/v1/models/{model}/predict".encode(): Hot(app, model, max_rows=max_rows) for model in app.models}
+        if len(app.models) == 1:
+            self._known[b"/predict"] = Hot(app, app.models[0], max_rows=max_rows)
+
+    def get(self, address: bytes) -> Hot | None:
+        """The way from an address; None where it is none for the hot lane."""
+        known = self._known.get(address)
+        if known is not None or not address.startswith(ENDPOINTS) or not address.endswith(b"/predict"):
+            return known
+        name = address[len(ENDPOINTS) : -len(b"/predict")].decode("latin-1")
+        model = self._app.model_behind(name)
+        if model is None:
+            return None
+        made = self._known[address] = Hot(self._app, model, max_rows=self._max_rows, endpoint=None if name == model else name)
+        return made
+
+    def look(self) -> None:
+        """Let every way follow what has changed, so that nothing stays in memory that no request needs."""
+        for hot in list(self._known.values()):
+            hot.look()
 
 
 def _spelt(headers: Headers) -> bytes:

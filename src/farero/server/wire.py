@@ -7,11 +7,11 @@ nearly the same head with every request, and the very same bytes mean the very s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import count
 from secrets import token_hex
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from farero.rest.errors import HeadTooLarge, NotHttp
 from farero.rest.hot import MOST_BYTES, Hot
 from farero.rest.request import request_id_of
-from farero.server.turn import Turn
+from farero.server.turn import ENDPOINTS, Turn
 
 REMEMBERED: Final = 4096
 """Heads that are remembered. A client that varies its heads without end must not fill the memory."""
@@ -52,10 +52,18 @@ class Head:
         self.request_id = request_id
 
 
+class Addresses(Protocol):
+    """What knows the ways from addresses."""
+
+    def get(self, address: bytes, /) -> Hot | None:
+        """The way from an address; None where it is none for the hot lane."""
+        ...
+
+
 class Heads:
     """Reads heads and remembers them. One a process."""
 
-    def __init__(self, routes: Mapping[bytes, Hot]) -> None:
+    def __init__(self, routes: Addresses) -> None:
         self._routes = routes
         self._known: dict[bytes, Head] = {}
         self._prefix = token_hex(8)
@@ -67,7 +75,8 @@ class Heads:
         if known is not None:
             return known
         found = _HeadReader(self._routes).read(head)
-        if found.request_id is None and len(head) <= REMEMBERED_BYTES:  # one with an id of its own hardly comes twice
+        later = found.hot is None and head.startswith(b"POST " + ENDPOINTS)  # such an endpoint may come yet
+        if found.request_id is None and len(head) <= REMEMBERED_BYTES and not later:  # one with an id of its own hardly comes twice
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[head] = found
@@ -81,7 +90,7 @@ class Heads:
 class _HeadReader:
     """llhttp's callbacks for one head."""
 
-    def __init__(self, routes: Mapping[bytes, Hot]) -> None:
+    def __init__(self, routes: Addresses) -> None:
         self._routes = routes
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -128,6 +137,7 @@ class Wire(HttpToolsProtocol):
         self._gathered = b""  # a hot request whose body has not come whole
         self._later = b""  # what came while an answer was on its way
         self._leaving = False
+        self._named: str | None = None  # what the hot lane called the request that it leaves to uvicorn
         self._headed = True  # whether uvicorn's parser has read the head of its message to the end
         self._head_bytes = 0  # how much of it came so far
         self._refusal: NotHttp | None = None  # why nothing more is read; told once all answers before are out
@@ -165,6 +175,9 @@ class Wire(HttpToolsProtocol):
         if size > MOST_HEAD:
             self._head_bytes = size
             raise HeadTooLarge  # the parser stops with an error of its own
+        if self._named is not None:
+            self.headers.append((b"x-request-id", self._named.encode("ascii")))
+            self._named = None
         super().on_headers_complete()
         self._headed = True
 
@@ -272,6 +285,8 @@ class Wire(HttpToolsProtocol):
         request_id = head.request_id or self._heads.new_id()
         shot = hot.answer(data[end:whole], request_id)
         if shot is None:
+            # The version that answers is picked by the id: with another one, those that the hot lane cannot serve would lose requests.
+            self._named = None if head.request_id else request_id
             return False
         self._held = True
         if len(data) > whole:

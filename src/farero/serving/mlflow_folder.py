@@ -34,6 +34,12 @@ def plain(path: Path) -> tuple[str, Path] | None:
         BadInput: the MLmodel file cannot be read.
     """
     flavours = _flavours(path)
+    ours = flavours.get("farero")
+    if isinstance(ours, dict):  # a version that Farero wrote, here or elsewhere
+        file = (path / str(ours.get("data"))).resolve()
+        kind = "sklearn" if ours.get("kind") == "pickle" else str(ours.get("kind"))
+        if file.is_file() and file.is_relative_to(path.resolve()) and kind in {name for name, *_ in _FLAVOURS}:
+            return kind, file
     for name, key, usual in _FLAVOURS:
         if isinstance(flavours.get(name), dict):
             file = (path / str(flavours[name].get(key) or usual)).resolve()

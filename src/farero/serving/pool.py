@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -149,6 +149,26 @@ class Pool:
             self._expected.pop(model, None)
             self._production = {name: loaded for name, loaded in self._production.items() if name != model}
 
+    def rest(self, model: str) -> bool:
+        """Let a model's version in production leave memory until its next request. Whether it was there."""
+        with self._loading:
+            loaded = self._production.get(model)
+            if loaded is None:
+                return False
+            self._expected[model] = loaded.version
+            self._production = {name: other for name, other in self._production.items() if name != model}
+            for digest in [digest for digest, recent in self._recent.items() if recent.version.model == model]:
+                del self._recent[digest]
+        log("model_unloaded", model=model, version=loaded.version.number)
+        return True
+
+    def release(self, digests: Collection[str]) -> None:
+        """Keep these no longer, unless they are in production."""
+        with self._loading:
+            serving = {loaded.version.digest for loaded in self._production.values()}
+            for digest in set(digests) - serving:
+                self._recent.pop(digest, None)
+
     def discard(self, digest: str) -> None:
         """Forget these files, and remove them from the disk."""
         with self._loading:
@@ -169,6 +189,10 @@ class Pool:
         with self._loading:
             return self._load(version, fresh=fresh, gate=gate)
 
+    def _held(self, digest: str) -> Loaded | None:
+        serving = (loaded for loaded in self._production.values() if loaded.version.digest == digest)
+        return self._recent.get(digest) or next(serving, None)
+
     def _load(self, version: Version, *, fresh: bool, gate: bool = True) -> Loaded:
         gate = gate and self._compiled
         try:
@@ -179,7 +203,7 @@ class Pool:
                 hint="Restore them from a backup, or put another version back with: farero rollback.",
                 digest=version.digest,
             ) from failure
-        loaded = None if fresh else self._recent.get(version.digest)
+        loaded = None if fresh else self._held(version.digest)
         if loaded is None or (gate and not loaded.gated):
             contract = read_contract(folder)
             reference = folder / REFERENCE

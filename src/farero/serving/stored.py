@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from farero.core.arrow_columns import absent
-from farero.core.label import LabelSpec
+from farero.core.label import LabelColumns, LabelSpec
 from farero.core.prediction import Outputs
 from farero.core.schema import MISSING_CODE, NEW_CODE, Columns, Field, Schema
 from farero.core.window import EPOCH, Window
@@ -70,6 +69,11 @@ def window_numbers(times: NDArray[np.datetime64], size: timedelta) -> NDArray[np
     return np.asarray((times - moment(EPOCH)) // np.timedelta64(size // timedelta(microseconds=1), "us"), dtype=np.int64)
 
 
+def window_number(time: datetime, size: timedelta) -> int:
+    """Which window of the fixed grid holds this time."""
+    return int(window_numbers(np.array([moment(time)]), size)[0])
+
+
 def window_of(number: int, size: timedelta) -> Window:
     """The window with this number.
 
@@ -113,41 +117,38 @@ def times(table: pa.Table) -> NDArray[np.datetime64]:
     return np.asarray(table["time"].cast(pa.timestamp("us")).to_numpy(), dtype="datetime64[us]")
 
 
-def join(
-    schema: Schema,
-    label: LabelSpec,
-    table: pa.Table,
-    *,
-    request_ids: Sequence[str],
-    rows: Sequence[int],
-    values: Sequence[float],
-    known_us: Sequence[int],
-) -> Labelled:
-    """Log rows with the labels that belong to them, by request id and row; log rows without a label are left out.
+def join(schema: Schema, label: LabelSpec, table: pa.Table, known: LabelColumns) -> Labelled:
+    """Log rows with the labels that belong to them, by request id and row; log rows without a label are left out."""
+    places, labels, known_at = matched(table, known)
+    chosen = table.take(pa.array(places))
+    return Labelled(
+        columns=columns(schema, chosen), times=times(chosen), known=known_at, labels=labels, versions=versions(chosen),
+        outputs=outputs(label, chosen),
+    )  # fmt: skip
 
-    Args:
-        table: rows of the prediction log.
-        request_ids, rows, values, known_us: the labels, one entry each; `known_us` in microseconds since 1970 UTC.
-    """
+
+def matched(table: pa.Table, known: LabelColumns) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.datetime64]]:
+    """(k,) which log rows have a label, in the table's order; their labels; and when each was known."""
     labels = pa.table(
         {
-            "request_id": pa.array(request_ids, pa.string()),
-            "row": pa.array(rows, pa.int32()),
-            "_label": pa.array(values, pa.float64()),
-            "_known": pa.array(known_us, pa.int64()),
+            "request_id": pa.array(known.request_ids, pa.string()),
+            "row": pa.array(known.rows, pa.int32()),
+            "_label": pa.array(known.values, pa.float64()),
+            "_known": pa.array(known.known_us, pa.int64()),
         }
     )
-    keyed = table.select(["request_id", "row"]).append_column("_at", pa.array(np.arange(table.num_rows)))
-    keyed = keyed.set_column(0, "request_id", keyed["request_id"].cast(pa.string())).set_column(1, "row", keyed["row"].cast(pa.int32()))
+    keyed = pa.table(
+        {
+            "request_id": table["request_id"].cast(pa.string()),
+            "row": table["row"].cast(pa.int32()),
+            "_at": pa.array(np.arange(table.num_rows)),
+        }
+    )
     joined = keyed.join(labels, keys=["request_id", "row"], join_type="inner").sort_by("_at")
-    chosen = table.take(joined["_at"])
-    return Labelled(
-        columns=columns(schema, chosen),
-        times=times(chosen),
-        known=np.asarray(joined["_known"].to_numpy(), dtype="datetime64[us]"),
-        labels=np.asarray(joined["_label"].to_numpy(), dtype=np.float64),
-        versions=versions(chosen),
-        outputs=outputs(label, chosen),
+    return (
+        np.asarray(joined["_at"].to_numpy(), dtype=np.int64),
+        np.asarray(joined["_label"].to_numpy(), dtype=np.float64),
+        np.asarray(joined["_known"].to_numpy(), dtype="datetime64[us]"),
     )
 
 

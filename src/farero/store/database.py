@@ -79,6 +79,13 @@ class Store:
         """Where it is, without a password."""
         return self._engine.url.render_as_string(hide_password=True)
 
+    def schema(self) -> str:
+        """The schema of a PostgreSQL database that holds the tables; "main" on SQLite."""
+        if self._sqlite:
+            return "main"
+        with self.read() as conn:
+            return str(conn.exec_driver_sql("SELECT current_schema()").scalar_one())
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may write: commits at the end, keeps nothing if the block raises.

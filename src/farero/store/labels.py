@@ -13,9 +13,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select
 
-from farero.core.label import LabelRow
+from farero.core.label import LabelColumns, LabelRow
 from farero.store import tables
-from farero.store.tables import from_us, to_us
+from farero.store.moments import from_us, to_us
 
 _table = tables.labels
 _waiting = tables.waiting_labels
@@ -41,17 +41,6 @@ class PutResult:
     stored: list[int]
     duplicates: list[int]
     contradictions: list[tuple[int, float]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelColumns:
-    """Labels by column, in order of prediction; times in microseconds since 1970 UTC."""
-
-    request_ids: Sequence[str]
-    rows: Sequence[int]
-    values: Sequence[float]
-    predicted_us: Sequence[int]
-    known_us: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,12 +119,21 @@ def earliest_touched(conn: Connection, model: str, since: datetime) -> datetime 
     return None if earliest is None else from_us(earliest)
 
 
-def count_known(conn: Connection, model: str, *, since: datetime | None, known_by: datetime) -> int:
-    """How many labels of predictions made at `since` or later were known by then."""
-    query = select(func.count()).where(_table.c.model == model, _table.c.known_at <= to_us(known_by))
-    if since is not None:
-        query = query.where(_table.c.predicted_at >= to_us(since))
-    return conn.execute(query).scalar_one()
+def count_known(conn: Connection, model: str, *, since: datetime | None, known_by: datetime, learnt_at: datetime | None = None) -> int:
+    """How many labels of predictions made at `since` or later were known by then.
+
+    Args:
+        learnt_at: labels of earlier predictions count as well, if they came only after this moment; None = they do not.
+    """
+    by = to_us(known_by)
+    query = select(func.count()).where(_table.c.model == model, _table.c.known_at <= by)
+    if since is None:
+        return conn.execute(query).scalar_one()
+    found = conn.execute(query.where(_table.c.predicted_at >= to_us(since))).scalar_one()
+    if learnt_at is not None:
+        late = query.where(_table.c.usable_at > to_us(learnt_at), _table.c.predicted_at < to_us(since), _table.c.usable_at <= by)
+        found += conn.execute(late).scalar_one()
+    return found
 
 
 def counts(conn: Connection, model: str) -> LabelCounts:

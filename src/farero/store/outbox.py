@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from sqlalchemy import Connection, RowMapping, select, update
 
+from farero.core.finding import SEVERITIES, Severity
 from farero.ports import Message
 from farero.store import tables
 from farero.store.codec import decode, encode
@@ -43,6 +45,17 @@ def put(conn: Connection, channel: str, message: Message) -> bool:
         "due_at": message.at,
     }
     return insert_once(conn, _table, row)
+
+
+def announce(conn: Connection, channels: Mapping[str, Severity], message: Message, severity: Severity) -> None:
+    """Queue a message for every channel that takes this severity.
+
+    Args:
+        channels: name -> least severity that is sent there.
+    """
+    for channel, least in channels.items():
+        if SEVERITIES.index(severity) >= SEVERITIES.index(least):
+            put(conn, channel, message)
 
 
 def claim(conn: Connection, now: datetime, lease_s: float, limit: int) -> list[Delivery]:

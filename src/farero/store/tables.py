@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
-    Dialect,
     Double,
     Index,
     Integer,
@@ -16,53 +14,11 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_EPOCH_DAY = EPOCH.date()
-
-
-def to_us(time: datetime) -> int:
-    """Microseconds since 1970 UTC; exact, unlike `timestamp()`, which goes through a float."""
-    if time.tzinfo is None:
-        raise ValueError(f"{time} has no zone: times are aware")
-    return (time - EPOCH) // _MICROSECOND
-
-
-def from_us(value: int) -> datetime:
-    """The aware UTC time that `to_us` made."""
-    return EPOCH + timedelta(microseconds=value)
-
-
-class Moment(TypeDecorator[datetime]):
-    """An aware time as whole microseconds: sorts and compares alike on every database, and never loses its zone."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else to_us(value)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else from_us(value)
-
-
-class Day(TypeDecorator[date]):
-    """A day as whole days since 1970."""
-
-    impl = Integer
-    cache_ok = True
-
-    def process_bind_param(self, value: date | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else (value - _EPOCH_DAY).days
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> date | None:  # noqa: ARG002
-        return None if value is None else _EPOCH_DAY + timedelta(days=value)
-
+from farero.store.moments import Day, Moment
 
 # SQLite gives numbers by itself only to a column of exactly the type INTEGER.
 _SERIAL = BigInteger().with_variant(Integer, "sqlite")
@@ -174,6 +130,77 @@ detectors = Table(
     Column("watch", LargeBinary, nullable=False),
 )
 
+# How requests reach versions. The revision grows at every change, so that a process sees cheaply whether there was one.
+endpoints = Table(
+    "farero_endpoints",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# A deleted endpoint's last change has no body.
+endpoint_changes = Table(
+    "farero_endpoint_changes",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("body", LargeBinary),
+    Index(None, "name", "id"),
+)
+
+rollouts = Table(
+    "farero_rollouts",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("against", Text),
+    Column("status", Text, nullable=False),
+    Column("started", Moment, nullable=False),
+    Column("finished", Moment),
+    Column("body", LargeBinary, nullable=False),
+    CheckConstraint("status IN ('waiting', 'running', 'promoted', 'rolled-back', 'stopped')", name="status"),
+    Index(None, "model", "id"),
+)
+Index(
+    "farero_rollouts_one_open",
+    rollouts.c.model,
+    unique=True,
+    sqlite_where=text("status IN ('waiting', 'running')"),
+    postgresql_where=text("status IN ('waiting', 'running')"),
+)
+
+approvals = Table(
+    "farero_approvals",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("approved", Boolean, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("because", Text, nullable=False),
+    Index(None, "model", "number"),
+)
+
+# While a row is here, nothing moves into production by itself.
+freezes = Table(
+    "farero_freezes",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("because", Text, nullable=False),
+)
+
 incidents = Table(
     "farero_incidents",
     metadata,
@@ -203,6 +230,18 @@ decisions = Table(
     UniqueConstraint("model", "window_end", "window_start", "policy"),
 )
 
+verdicts = Table(
+    "farero_verdicts",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("accepted", Boolean, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index(None, "model", "number"),
+)
+
 runs = Table(
     "farero_runs",
     metadata,
@@ -215,8 +254,21 @@ runs = Table(
     Column("finished", Moment),
     Column("version", Text),
     Column("error", Text),
+    # What is known of the run beyond its end: its steps, its candidates, what it printed.
+    Column("body", LargeBinary),
     Index(None, "model", "started"),
     CheckConstraint("status IN ('running', 'succeeded', 'failed', 'rejected')", name="status"),
+)
+
+# How each way to train did in one retraining: a retraining that is cut off trains none of them twice.
+heats = Table(
+    "farero_heats",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("entrant", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )
 
 outbox = Table(
@@ -279,6 +331,41 @@ refusals = Table(
     Column("path", Text, primary_key=True),
     Column("code", Text, primary_key=True),
     Column("count", BigInteger, nullable=False),
+)
+
+# What a tracker has of our runs and versions: `stamp` says in which state it was written last, '' = not yet.
+tracked = Table(
+    "farero_tracked",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("stamp", Text, nullable=False),
+    Column("remote", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Moment),
+    Column("error", Text),
+)
+
+reports = Table(
+    "farero_reports",
+    metadata,
+    Column("run", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+job_runs = Table(
+    "farero_job_runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("queued_at", Moment, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index(None, "status", "queued_at"),
+    Index(None, "job", "queued_at"),
 )
 
 meta = Table("farero_meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))

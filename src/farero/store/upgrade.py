@@ -16,7 +16,7 @@ from farero.errors import StoreUnavailable
 if TYPE_CHECKING:
     from farero.ports import Clock
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `migrations/versions`, kept here so that an up-to-date database is opened without importing Alembic."""
 
 REVISION_TABLE = "farero_revision"

@@ -95,6 +95,12 @@ METRICS: Final[dict[str, Metric]] = {
     "farero_refused_total": _counter("Prediction requests that were refused, by why; nothing of them was stored.", "model", "reason"),
     "farero_fast_requests_total": _counter("Prediction requests answered by the short way.", "model"),
     "farero_careful_requests_total": _counter("Prediction requests answered by the original model.", "model"),
+    "farero_prediction_failures_total": _counter(
+        "Requests on which a version failed; where it is not in production, production answered in its place.", "model", "version"
+    ),
+    "farero_shadow_requests_total": _counter("Copies of requests that a shadow version scored.", "model", "version"),
+    "farero_shadow_failures_total": _counter("Copies of requests on which a shadow version failed.", "model", "version"),
+    "farero_shadow_dropped_total": _counter("Copies of requests that no shadow version scored, because too many waited.", "model"),
     "farero_cache_hits_total": _counter("Requests whose answer was remembered.", "model"),
     "farero_cache_misses_total": _counter("Requests that were looked for among the remembered ones in vain.", "model"),
     "farero_cache_entries": _gauge("Answers remembered, over all processes.", "model"),
@@ -113,6 +119,8 @@ METRICS: Final[dict[str, Metric]] = {
     # the loop
     "farero_loop_turns_total": _counter("Rounds of the loop."),
     "farero_loop_failures_total": _counter("Rounds of the loop that failed; the next one is tried all the same."),
+    "farero_job_runs_total": _counter("Runs of jobs that ended, and tries that will be made again, by how they ended.", "job", "status"),
+    "farero_jobs_open": _gauge("Runs of jobs that wait or are under way.", "status", over="max"),
     "farero_incidents_open": _gauge("Incidents that are not over.", "model", "severity", over="max"),
     # the installation
     "farero_build_info": _gauge("1 for the version of Farero that runs.", "version", over="max"),

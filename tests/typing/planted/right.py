@@ -43,7 +43,9 @@ project = fa.Project(
     key="customer_id",
     label=fa.Binary("cancelled", arrives_within="30d"),
     monitors=[fa.Quality(max_missing=0.05), fa.Drift(), fa.Performance("roc_auc", min=0.80, by=["contract", "region"])],
-    policy=fa.Policy(gate=fa.Gate("roc_auc", gain=0.005)),
+    policy=fa.Policy(
+        gate=fa.Gate("roc_auc", gain=0.005, also={"log_loss": 0.0}, no_worse={"recall": 0.02, "brier": 0}, sure=0.95, by=["contract"])
+    ),
 )
 number = fa.Project(model="n", features=Customer, train=train_number, label=fa.Number("cnt", arrives_within="1h", unit="bike"))
 own = fa.Project(model="o", features=Customer, train=train_own, label=fa.Number("cnt", arrives_within="1h"), risk=fa.Risk(high_from=0.8))

@@ -66,6 +66,10 @@ fa.Performance("roc_auc", least=0.8)  # wrong
 fa.Performance("roc_auc", by="contract")  # wrong
 fa.Gate("rocauc")  # wrong
 fa.Gate("roc_auc", gian=0.1)  # wrong
+fa.Gate("roc_auc", also={"log_los": 0.01})  # wrong
+fa.Gate("roc_auc", no_worse={"recall": 0.0, "recal": 0.0})  # wrong
+fa.Gate("roc_auc", no_worse=["recall"])  # wrong
+fa.Gate("roc_auc", by="contract")  # wrong
 fa.Drift("guardet")  # wrong
 fa.Drift("quiet", a_year="4 per year")  # wrong
 fa.Quality(max_mising=0.1)  # wrong

@@ -28,13 +28,14 @@ class Parts:
     def __init__(self, root: Path) -> None:
         self.meters = Meters(None, "test")
         self.pool = SimpleNamespace(loaded={})
+        self.router = SimpleNamespace(tables={})
         self.oldest: float | None = None
         self.spool = SimpleNamespace(waiting_bytes=0, backlog_bytes=lambda: 4096, oldest_waiting=lambda: self.oldest)
         self.store = Store.memory(clock=ManualClock(T0))
         self.cache = AnswerCache[str](2, 60, lambda: 0.0)
         self.measuring = Measuring(
-            meters=self.meters, pool=cast(Any, self.pool), spool=cast(Any, self.spool), store=self.store, caches={"bikes": self.cache},
-            root=root, models=("bikes",), started=T0, version="1.2.3",
+            meters=self.meters, pool=cast(Any, self.pool), router=cast(Any, self.router), spool=cast(Any, self.spool),
+            store=self.store, caches={"bikes": self.cache}, root=root, models=("bikes",), started=T0, version="1.2.3",
         )  # fmt: skip
 
     def load(self, version: str, engine: str) -> None:
@@ -120,3 +121,16 @@ def test_without_the_store_the_other_figures_are_still_set(parts: Parts, monkeyp
     assert list(parts.shown("farero_spool_waiting_bytes").values()) == [4096.0]
     assert parts.shown("farero_incidents_open") == {}
     assert list(parts.shown("farero_handover_lag_seconds").values()) == [0.0]
+
+
+@pytest.mark.row("S4", "M8")
+def test_versions_behind_endpoints_are_shown_beside_the_one_in_production(parts: Parts) -> None:
+    parts.load("1.0.0", "compiled")
+    canary = SimpleNamespace(version=SimpleNamespace(number="1.1.0"), engine=SimpleNamespace(kind="original"))
+    ways = [SimpleNamespace(loaded=canary), SimpleNamespace(loaded=None)]
+    parts.router.tables = {"ab": SimpleNamespace(endpoint=SimpleNamespace(model="bikes"), ways=ways)}
+    parts.measuring.own(T0)
+    assert parts.shown("farero_model_loaded") == {("bikes", "1.0.0"): 1.0, ("bikes", "1.1.0"): 1.0}
+    parts.router.tables = {}
+    parts.measuring.own(T0)
+    assert parts.shown("farero_model_loaded") == {("bikes", "1.0.0"): 1.0}

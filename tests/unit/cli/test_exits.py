@@ -9,9 +9,10 @@ from farero.cli.exits import CRASH, exit_code
 
 CODES = {
     "CallerError": 2, "FaultList": 2, "ConfigInvalid": 2, "SchemaMismatch": 2, "BadInput": 2, "NotFound": 3, "ModelNotFound": 3,
-    "VersionNotFound": 3, "IncidentNotFound": 3, "Conflict": 4, "StaleDecision": 4, "LeaseHeld": 4, "IllegalMove": 4, "Denied": 5,
+    "VersionNotFound": 3, "IncidentNotFound": 3, "EndpointNotFound": 3,
+    "Conflict": 4, "StaleDecision": 4, "LeaseHeld": 4, "IllegalMove": 4, "Denied": 5,
     "ProjectError": 6, "TrainFailed": 6, "PredictFailed": 6, "OutsideError": 75, "StoreUnavailable": 75, "LogUnavailable": 75,
-    "ModelsUnavailable": 75, "NotifyFailed": 75, "NotReady": 75, "Overloaded": 75,
+    "ModelsUnavailable": 75, "NotifyFailed": 75, "TrackerUnavailable": 75, "NotReady": 75, "Overloaded": 75,
     "TookTooLong": 75, "Corrupt": 70, "FareroError": 70,
 }  # fmt: skip
 

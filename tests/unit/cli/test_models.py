@@ -62,12 +62,6 @@ def test_a_changed_file_is_told_with_its_name_and_ends_with_70(terminal: Termina
     assert terminal.json("versions", "list")[1]["state"] == "production"
 
 
-def test_two_versions_are_compared(terminal: Terminal) -> None:
-    found = terminal.json("versions", "compare", "1.0.0", "1.1.0")
-    assert (found["a"]["number"], found["b"]["number"], found["libraries"]) == ("1.0.0", "1.1.0", {})
-    assert "Both were trained with the same libraries." in terminal.run("versions", "compare", "1.0.0", "1.1.0").stdout
-
-
 def test_a_candidate_is_deleted_for_a_reason(terminal: Terminal) -> None:
     terminal.run("versions", "delete", "1.1.0", "--because", "a mistake")
     assert [version["number"] for version in terminal.json("versions", "list")] == ["1.0.0"]

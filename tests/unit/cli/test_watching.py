@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from tests.benches import day
+from tests.standin import lived, rolling
 from tests.unit.cli.conftest import Terminal
 
+from farero.app import App
 from farero.core.finding import Finding
 from farero.wiring import open_app
 
@@ -25,3 +28,14 @@ def test_an_incident_is_shown_acknowledged_noted_and_resolved(terminal: Terminal
     assert kinds == ["opened", "acknowledged", "noted", "resolved"]
     assert "the sensor was moved" in terminal.run("incidents", "show", opened.id).stdout
     assert terminal.json("incidents", "show", "points-9", code=3)["error"]["code"] == "incident-not-found"
+
+
+@pytest.mark.row("R7")
+def test_a_rollout_s_steps_stand_among_the_decisions_newest_first(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    rollout = rolling(lived(20)).rollouts("bikes")[0]
+    monkeypatch.setattr(App, "rollouts", lambda self, model: [rollout])
+    first, second = terminal.json("decisions")
+    assert (first["decision"]["action"], first["decision"]["policy"], first["candidate"]) == ("advance", "rollout", "1.4.0")
+    assert first["decision"]["inputs"]["compared"][1]["kind"] == "latency"
+    assert second["decision"]["because"] == ["it won its contest"]
+    assert "advance (canary 5 %)" in terminal.run("decisions").stdout

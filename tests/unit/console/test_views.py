@@ -39,7 +39,7 @@ def test_a_model_without_a_version_has_a_page_too() -> None:
 
 def test_decisions_to_keep_are_folded_and_others_stand_out() -> None:
     app = lived(40)
-    groups = views.grouped(app.decided["bikes"])
+    groups = views.grouped(app.decided["bikes"], Words("en"))
     assert sum(len(group.all) for group in groups) == 40
     assert [group.action for group in groups if group.action == "retrain"] == ["retrain"] * 3
     assert len(groups) == 7

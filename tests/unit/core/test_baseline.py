@@ -195,3 +195,12 @@ def test_a_baseline_survives_bytes() -> None:
         assert np.array_equal(getattr(again, name), getattr(BASELINE, name))
     counts = atoms(PLAN, HELD.table()[0]).astype(np.float64)
     assert np.array_equal(log_bets(again, 3, counts), log_bets(BASELINE, 3, counts))
+
+
+@pytest.mark.row("M2")
+@pytest.mark.parametrize(("windows", "allowed"), [(1, 0.5), (3, 0.5), (4, 0.4), (6, 2 / 7), (7, 6.64 / (7 * 400 * 0.98))])
+def test_few_windows_prove_little_of_a_range(windows: int, allowed: float) -> None:
+    made = fitted(windows)[1]
+    k = place(made, "outside")
+    assert made.base[k] == 0
+    assert made.allowance[k] == pytest.approx(max(allowed, 0.005), rel=0.02)

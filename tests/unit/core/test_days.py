@@ -80,3 +80,25 @@ def test_days_survive_bytes_and_damage_is_told() -> None:
     assert np.array_equal(again.constants(), HELD.constants())
     with pytest.raises(Corrupt):
         Days.from_bytes(HELD.to_bytes()[:-9])
+
+
+def ranges_of(amounts: list[list[float]]) -> tuple[list[int], Days]:
+    """Rows outside of each window of these amounts, as the reference's own windows have them, and the windows."""
+    table = joined([{**columns(len(own)), "amount": np.array(own)} for own in amounts])
+    index = np.repeat(np.arange(len(amounts)), [len(own) for own in amounts])
+    reference = profile.build_reference(SCHEMA, table, None, index)
+    made = days_of(reference, table, None, index)
+    return made.table()[:, scores.layout(reference).columns[0].outside()].tolist(), made
+
+
+@pytest.mark.row("M2")
+def test_rows_beyond_all_other_windows_count_as_outside_where_chance_does_not_put_them() -> None:
+    calm = [float(value) for value in range(10)]
+    higher = [*calm[:6], 20.0, 21.0, 22.0, float("inf")]
+    lower = [*calm[:5], -1.0, -2.0, -3.0, -4.0, float("nan")]
+    found, made = ranges_of([calm, higher, *[calm] * 8, lower])
+    assert found == [0, 3, *[0] * 8, 4]
+    # Of 11 windows one holds the two highest values in one of 11 cases, so two say nothing.
+    assert ranges_of([calm, [*calm, 20.0, 21.0], *[calm] * 9])[0] == [0] * 11
+    assert ranges_of([[*calm, 20.0, 21.0, 22.0, 23.0]])[0] == [0]
+    assert made.rows().tolist() == [10] * 11

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
 import numpy as np
 import pytest
 
+from farero.core.contest import Difference
 from farero.core.gate import GateRule, Verdict, judge
+from farero.core.guards import Check
 
 RULE = GateRule(metric="mae", gain=1.0, min_rows=30)
 
@@ -64,3 +69,69 @@ def test_no_gain_at_all_is_never_enough() -> None:
     rule = GateRule(metric="mae")
     same = judge(rule, current={"mae": 5.0}, candidate={"mae": 5.0}, higher_is_better=False, loss_difference=np.zeros(40))
     assert not same.accepted
+
+
+def gain(metric: str, current: float, candidate: float, *, better: float, spread: float = 0.01) -> Difference:
+    sign = -1 if metric in ("log_loss", "mae") else 1
+    return Difference(
+        metric=metric, current=current, candidate=candidate, gain=sign * (candidate - current), low=-1.0, high=1.0, better=better,
+        spread=spread, freedom=99, rows=100, method="delta",
+    )  # fmt: skip
+
+
+def asked(rule: GateRule, *differences: Difference, more: Sequence[Check] = ()) -> Verdict:
+    first = differences[0]
+    assert first.current is not None and first.candidate is not None
+    return judge(
+        rule, current={rule.metric: first.current}, candidate={rule.metric: first.candidate}, higher_is_better=rule.metric != "mae",
+        loss_difference=np.where(np.arange(100) % 2 == 0, 0.1, -0.1) - 0.05, differences=differences, more=more,
+    )  # fmt: skip
+
+
+@pytest.mark.row("R6")
+def test_a_gate_may_ask_to_be_sure() -> None:
+    rule = GateRule(metric="roc_auc", sure=0.95)
+    verdict = asked(rule, gain("roc_auc", 0.8, 0.82, better=0.9))
+    assert verdict.because == ("better with a probability of 90.0%, 95.0% is asked for",)
+    assert asked(rule, gain("roc_auc", 0.8, 0.82, better=0.97)).accepted
+    assert asked(GateRule(metric="roc_auc"), gain("roc_auc", 0.8, 0.82, better=0.6)).accepted
+
+
+@pytest.mark.row("R6")
+def test_further_metrics_must_gain_what_is_asked_in_their_own_direction() -> None:
+    rule = GateRule(metric="roc_auc", also={"log_loss": 0.05})
+    better = gain("roc_auc", 0.8, 0.82, better=0.9)
+    assert asked(rule, better, gain("log_loss", 0.5, 0.44, better=0.9)).accepted
+    verdict = asked(rule, better, gain("log_loss", 0.5, 0.48, better=0.9))
+    assert verdict.because == ("log_loss 0.48 against 0.5: a gain of 0.02, 0.05 or more is needed",)
+    assert not asked(rule, better).accepted, "a metric that cannot be told has not gained"
+
+
+@pytest.mark.row("R6")
+def test_a_guard_stops_what_is_worse_beyond_chance_and_beyond_its_room() -> None:
+    better = gain("roc_auc", 0.8, 0.82, better=0.9)
+    strict, roomy = GateRule(metric="roc_auc", no_worse={"recall": 0.0}), GateRule(metric="roc_auc", no_worse={"recall": 0.1})
+    verdict = asked(strict, better, gain("recall", 0.7, 0.65, better=0.01))
+    assert verdict.because == ("recall 0.65 against 0.7: worse by more than 0, beyond chance",)
+    assert asked(roomy, better, gain("recall", 0.7, 0.65, better=0.01)).accepted
+    assert asked(strict, better, gain("recall", 0.7, 0.65, better=0.2, spread=0.05)).accepted, "that much is chance"
+    assert asked(strict, better).accepted, "what cannot be told stops nobody"
+
+
+@pytest.mark.row("R6")
+def test_every_answer_is_in_the_verdict_and_every_failed_one_among_its_reasons() -> None:
+    more = [Check(name="size", passed=False, because="too large"), Check(name="known rows", passed=None, because="none are kept")]
+    rule = GateRule(metric="roc_auc", gain=0.1, also={"log_loss": 0.0})
+    verdict = asked(rule, gain("roc_auc", 0.8, 0.82, better=0.9), gain("log_loss", 0.5, 0.6, better=0.1), more=more)
+    assert [(check.name, check.passed) for check in verdict.checks] == [
+        ("rows", True), ("answers", True), ("gain", False), ("gain of log_loss", False), ("size", False), ("known rows", None),
+    ]  # fmt: skip
+    assert len(verdict.because) == 3 and verdict.because[-1] == "too large"
+    assert rule.metrics == ("roc_auc", "log_loss")
+
+
+@pytest.mark.row("R6")
+def test_a_verdict_of_an_earlier_release_is_still_read() -> None:
+    old = {"accepted": True, "metric": {"current": 2.0, "candidate": 1.0}, "because": ["mae 1 against 2"], "rows": 40, "metrics": {}}
+    verdict = msgspec.convert(old, Verdict)
+    assert (verdict.accepted, verdict.checks, verdict.differences, verdict.against) == (True, (), (), None)

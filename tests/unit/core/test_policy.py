@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from farero.core.policy import NAMED, Evidence, PolicyRule, choose, read_rule, worth_it
+from farero.core.competition import Entrant
+from farero.core.policy import MOST_SAVED, NAMED, Evidence, PolicyRule, again, choose, gain, read_rule, saved, worth_it
 from farero.core.window import Window
-from farero.errors import ConfigInvalid
+from farero.errors import ConfigInvalid, Corrupt
 
 AT = datetime(2024, 3, 1, tzinfo=UTC)
 QUIET = Evidence(
@@ -113,3 +114,108 @@ def test_a_policy_file_reports_every_fault_at_once() -> None:
 def test_a_policy_file_sets_what_it_names_and_leaves_the_rest() -> None:
     rule = read_rule("mine", {"trigger": "drift-share", "share": 0.5, "look_back": "90d"})
     assert (rule.name, rule.trigger, rule.share, rule.look_back, rule.gated) == ("mine", "drift-share", 0.5, timedelta(days=90), True)
+
+
+@pytest.mark.row("R4")
+def test_what_the_last_retraining_gained_is_a_reason_for_another() -> None:
+    decision = choose(replace(QUIET, gained=0.12), PolicyRule(name="farero"), AT)
+    assert (decision.action, decision.because) == ("retrain", ("the last retraining took away 12% of what was wrong, so another may",))
+    assert choose(replace(QUIET, gained=0.02), PolicyRule(name="farero"), AT).action == "keep"
+    assert gain(0.0, 0.0, higher_is_better=False) is None
+
+
+@pytest.mark.row("R4")
+def test_performance_below_target_is_a_reason_and_makes_drift_no_harmless_one() -> None:
+    below = replace(
+        QUIET, below_target="mae is 120, the project's limit is 100", drift_alarm=True, drift_because="x moved", performance_fresh=True
+    )
+    assert choose(below, PolicyRule(name="farero"), AT).because == ("mae is 120, the project's limit is 100", "x moved")
+
+
+@pytest.mark.row("R4")
+def test_the_budget_holds_a_retraining_back_until_enough_is_saved() -> None:
+    alarmed = replace(QUIET, drift_alarm=True, drift_because="x moved", saved=0.75)
+    decision = choose(alarmed, PolicyRule(name="farero"), AT)
+    assert decision.because == ("x moved", "but the budget of 24% of the windows is spent: 0.75 of a retraining is saved")
+    assert choose(replace(alarmed, saved=1.0), PolicyRule(name="farero"), AT).action == "retrain"
+    assert choose(alarmed, PolicyRule(name="farero", budget=1.0), AT).action == "retrain"
+    assert choose(alarmed, NAMED["always"], AT).action == "retrain"
+
+
+@pytest.mark.row("R4")
+def test_a_budget_never_spends_more_than_its_share_of_the_windows_with_labels() -> None:
+    rule, left, spent = PolicyRule(name="farero", budget=0.24), None, 0
+    retrained = False
+    for window in range(1, 201):
+        left = saved(left, retrained=retrained, labelled=window % 2 == 0, rule=rule)
+        retrained = left >= 1 - 1e-9
+        spent += retrained
+        assert spent <= 0.24 * window / 2 + 0.5
+    assert spent == 24
+    assert saved(MOST_SAVED, retrained=False, labelled=True, rule=rule) == MOST_SAVED
+
+
+@pytest.mark.row("R4", "R13")
+def test_a_retraining_falls_due_whatever_the_evidence_says() -> None:
+    monthly = PolicyRule(name="monthly", every=timedelta(days=30))
+    since = replace(QUIET, trained_until=AT - timedelta(days=30))
+    assert choose(since, monthly, AT).because == ("the policy retrains every 30d, and the last training was on 2024-01-31",)
+    assert choose(replace(since, last_training=AT - timedelta(days=10)), monthly, AT).action == "keep"
+    assert choose(QUIET, monthly, AT).action == "keep"
+
+
+@pytest.mark.row("R4")
+def test_a_training_that_lies_ahead_because_a_clock_was_set_back_holds_nothing_back() -> None:
+    ahead = replace(QUIET, drift_alarm=True, drift_because="x moved", last_training=AT + timedelta(days=400))
+    assert choose(ahead, PolicyRule(name="farero"), AT).action == "retrain"
+    assert choose(replace(ahead, saved=0.25), PolicyRule(name="farero"), AT).action == "keep"
+
+
+@pytest.mark.row("R4")
+@pytest.mark.parametrize(
+    "evidence",
+    [QUIET, replace(QUIET, drift_alarm=True, drift_because="x moved", last_training=AT - timedelta(days=3), trained_until=AT, gained=0.2),
+     replace(QUIET, performance=None, baseline=None, saved=0.5, loss_because="losses rose", lost=2)],
+)  # fmt: skip
+def test_a_decision_is_made_again_from_its_stored_inputs(evidence: Evidence) -> None:
+    rule = PolicyRule(name="farero")
+    decision = choose(evidence, rule, AT)
+    assert again(decision, rule) == decision
+    assert again(decision, NAMED["never"]).action == "keep"
+
+
+def test_a_decision_without_its_inputs_cannot_be_made_again() -> None:
+    with pytest.raises(Corrupt, match="cannot be made again"):
+        again(replace(choose(QUIET, NAMED["never"], AT), inputs={}), NAMED["never"])
+
+
+@pytest.mark.row("R5")
+def test_a_policy_file_names_candidates() -> None:
+    rule = read_rule("mine", {"candidates": [{"look_back": "90d", "params": {"depth": 3}}, {"half_life": "30d"}], "budget": 1.0})
+    assert rule.candidates == (Entrant(look_back=timedelta(days=90), params={"depth": 3}), Entrant(half_life=timedelta(days=30)))
+    with pytest.raises(ConfigInvalid) as caught:
+        read_rule(
+            "mine", {"candidates": [{"lookback": "90d"}, {"look_back": "soon"}, {"params": {"a": []}}], "leakage": "maybe", "budget": 2}
+        )
+    assert [str(fault).split(":")[0] for fault in caught.value.faults] == [
+        "candidates[0]", "candidates[1].look_back", "candidates[2].params", "leakage", "budget",
+    ]  # fmt: skip
+
+
+@pytest.mark.row("R4")
+def test_lost_contests_make_nobody_wait_longer_where_labels_show_that_the_model_does_worse() -> None:
+    lost = replace(QUIET, drift_alarm=True, drift_because="x moved", lost=3, last_training=AT - timedelta(days=10))
+    assert choose(lost, PolicyRule(name="farero"), AT).action == "keep"
+    for worse in (replace(lost, performance_fell=True), replace(lost, loss_because="losses rose"), replace(lost, below_target="mae is 9")):
+        assert choose(worse, PolicyRule(name="farero"), AT).action == "retrain"
+    inside = choose(replace(lost, loss_because="losses rose", last_training=AT - timedelta(days=6)), PolicyRule(name="farero"), AT)
+    assert inside.because[-1] == "but the last training was on 2024-02-24, inside the cool-down of 1w"
+
+
+@pytest.mark.row("R4")
+def test_as_many_new_labels_as_production_learnt_from_are_a_reason() -> None:
+    because = "production has learnt from 400 rows, and as many new ones have labels by now"
+    rule = PolicyRule(name="farero")
+    assert choose(replace(QUIET, new_labelled=400, learnt_from=400), rule, AT).because == (because,)
+    assert choose(replace(QUIET, new_labelled=399, learnt_from=400), rule, AT).action == "keep"
+    assert choose(replace(QUIET, new_labelled=400, learnt_from=0), rule, AT).action == "keep"

@@ -28,6 +28,7 @@ def policy(*metrics: float | None, name: str = "farero") -> PolicyResult:
     return PolicyResult(
         name=name, metric=3.0, windows=windows, decisions=[DecisionResult(decision=decision, candidate="1.1.0", verdict=verdict)],
         incidents=[], notifications=0, predictions=72, unlabelled=2, rejections=1, promotions=0, retrainings=1, rollbacks=0, cpu_s=1.236,
+        trainings=4,
     )  # fmt: skip
 
 
@@ -55,7 +56,8 @@ def test_the_json_of_a_replay_keeps_its_promise() -> None:
     assert (found["from"], found["to"]) == ("2024-01-01T00:00:00Z", "2024-01-04T00:00:00Z")
     (one,) = found["policies"]  # type: ignore[misc]
     assert one["totals"] == {
-        "metric": 3.0, "metric_worst_window": 5.0, "retrainings": 1, "promotions": 0, "rejections": 1, "rollbacks": 0, "drift_alarms": 1,
+        "metric": 3.0, "metric_worst_window": 5.0, "retrainings": 1, "trainings": 4,
+        "promotions": 0, "rejections": 1, "rollbacks": 0, "drift_alarms": 1,
         "incidents": 0, "notifications": 0, "predictions": 72, "unlabelled": 2, "cpu_s": 1.24,
     }  # fmt: skip
     assert one["windows"][1]["drift"] == {"alarm": True, "score": 0.25, "features": ["temp"]}

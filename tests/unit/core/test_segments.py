@@ -108,12 +108,12 @@ def test_no_rows_make_no_segments() -> None:
 
 
 def test_features_are_found_by_name_and_a_wrong_name_is_answered_with_the_nearest() -> None:
-    assert features_named(SCHEMA, ["plan", "x", "plan"]) == (PLAN, X)
+    assert features_named("points", SCHEMA, ["plan", "x", "plan"]) == (PLAN, X)
     with pytest.raises(BadInput, match="no feature 'plam'") as caught:
-        features_named(SCHEMA, ["plam"])
+        features_named("points", SCHEMA, ["plam"])
     assert caught.value.hint == "Did you mean 'plan'?"
     with pytest.raises(BadInput) as caught:
-        features_named(SCHEMA, ["mail"])  # personal: not among the features, whatever it is called
+        features_named("points", SCHEMA, ["mail"])  # personal: not among the features, whatever it is called
     assert caught.value.hint == "The features are: x, plan, flag, when."
 
 

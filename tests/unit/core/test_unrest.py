@@ -122,3 +122,20 @@ def test_windows_of_few_rows_do_not_speak_for_the_others() -> None:
     assert of(found.count).tolist() == [30]
     assert of(found.base)[0, 0] == 0.5
     assert of(found.temper).tolist() == [1.0]
+
+
+def test_a_column_that_few_windows_hold_is_measured_on_those() -> None:
+    plan = plan_of(1)
+    place = next(i for i, score in enumerate(plan.scores) if score.kind == "category")
+    counts = np.zeros((40, len(plan.values)))
+    counts[:, plan.starts[1 - place] + 1] = ROWS
+    for window, rows in ((36, 20), (37, ROWS), (38, ROWS), (39, ROWS)):
+        counts[window, plan.starts[place] : plan.starts[place] + 2] = rows / 2
+    found = measure(plan, np.arange(40), counts, 1)
+    assert (found.count[place], found.usual_rows[place]) == (3, ROWS)  # the one of 20 rows tells too little
+
+
+def test_the_error_of_a_mean_is_no_larger_than_that_of_one_window() -> None:
+    drifting = 0.5 + noise(0.97, 0.1, days=60, columns=8)
+    held = of(measured(drifting, period=1).error)
+    assert held.max() <= of(measured(drifting, period=1).temper).max() ** 0.5 * np.sqrt(0.25 / ROWS)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from tests.benches import DAY, LOST, WON, Installation, day, install
 
+from farero.core import policy
+from farero.core.contest import Difference
 from farero.core.gate import Verdict
 from farero.core.policy import PolicyRule
 from farero.project.load import Loaded
@@ -40,11 +42,13 @@ def test_inside_the_cool_down_nothing_is_trained_and_the_reason_names_the_last_t
 
 
 @pytest.mark.row("M10")
-def test_every_lost_contest_doubles_the_cool_down_until_one_is_won(points: Loaded, tmp_path: Path) -> None:
+def test_a_lost_contest_doubles_the_cool_down(points: Loaded, tmp_path: Path) -> None:
     here = install(points, tmp_path, PolicyRule(name="patient", trigger="always", cooldown=DAY, min_rows=1, holdout_share=0.5))
     here.start()
-    actions = [here.day(number, LOST).decision.action for number in range(7)]
-    assert actions == ["retrain", "keep", "retrain", "keep", "keep", "keep", "retrain"]
+    assert here.day(0, LOST).decision.action == "retrain"
+    calm = here.loop.decide.choose(day(1), **CALM, at=day(1).end)
+    assert calm.action == "keep"
+    assert calm.because[-1].endswith("inside the cool-down of 2d after 1 contests that gained little or nothing")
 
 
 @pytest.mark.row("M9")
@@ -72,3 +76,45 @@ def test_labels_that_are_known_only_later_do_not_count_as_new_rows(points: Loade
     here.predict(1)
     (turn,) = here.end(1)
     assert turn.decision.action == "retrain"
+
+
+@pytest.mark.row("R4")
+def test_each_decision_carries_what_the_budget_has_saved_and_can_be_made_again(points: Loaded, tmp_path: Path) -> None:
+    rule = PolicyRule(name="thrifty", cooldown=timedelta(0), min_rows=1, budget=0.5, holdout_share=0.5)
+    here = install(points, tmp_path, rule)
+    here.start()
+    saved = []
+    for number in range(5):
+        here.predict(number)
+        here.label(number, [2.0 + 2 * number] * 40)
+        decision = here.loop.decide.choose(day(number), **(CALM | {"loss_because": "losses rose"}), at=day(number).end)
+        saved.append((decision.inputs["saved"], decision.action))
+        assert policy.again(decision, rule) == decision
+    assert saved == [(1.0, "retrain"), (0.5, "keep"), (1.0, "retrain"), (0.5, "keep"), (1.0, "retrain")]
+
+
+@pytest.mark.row("R4")
+def test_a_window_in_the_future_that_a_wrong_clock_closed_does_not_hold_later_decisions_back(points: Loaded, tmp_path: Path) -> None:
+    here = install(points, tmp_path, PolicyRule(name="patient", trigger="always", cooldown=7 * DAY, min_rows=1))
+    here.start()
+    here.predict(0)
+    here.label(0, WON)
+    assert here.loop.decide.choose(day(400), **CALM, at=day(400).end).action == "retrain"
+    assert here.loop.decide.choose(day(0), **CALM, at=day(0).end).action == "retrain"
+    here.predict(1)
+    here.label(1, WON)
+    assert here.loop.decide.choose(day(401), **CALM, at=day(401).end).because[-1].endswith("inside the cool-down of 1w")
+
+
+@pytest.mark.row("R4")
+@pytest.mark.parametrize(("accepted", "better", "gained"), [(True, 0.97, 0.25), (True, 0.7, 0.0), (True, None, 0.25), (False, 0.97, 0.0)])
+def test_only_a_gain_beyond_chance_speaks_for_another_retraining(
+    here: Installation, accepted: bool, better: float | None, gained: float
+) -> None:
+    won = Verdict(
+        accepted=accepted, metric={"current": 4.0, "candidate": 3.0}, because=("",),
+        differences=(Difference(metric="mae", current=4.0, candidate=3.0, gain=1.0, better=better),),
+    )  # fmt: skip
+    here.loop.decide.choose(day(0), **CALM, at=day(0).end)
+    here.loop.decide.outcome(day(0), candidate="1.1.0", verdict=won, failed=None)
+    assert here.loop.decide.choose(day(1), **CALM, at=day(1).end).inputs["gained"] == gained

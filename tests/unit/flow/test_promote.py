@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,25 @@ def test_nothing_answers_while_nothing_was_promoted(here: Installation, tmp_path
     here.loop.predict.pool.drop("points")
     with pytest.raises(NotReady):
         here.predict(0)
+
+
+@pytest.mark.row("R7")
+def test_of_two_promotions_at_once_one_wins_and_the_other_is_told_of_it(here: Installation) -> None:
+    numbers = [another(here, slope).number for slope in (3.0, 4.0)]
+    met, refused = threading.Barrier(2), list[StaleDecision]()
+
+    def promote(number: str) -> None:
+        met.wait()
+        try:
+            here.loop.promote.to_production(number, by="ana", because="better", replacing="1.0.0")
+        except StaleDecision as failure:
+            refused.append(failure)
+
+    threads = [threading.Thread(target=promote, args=(number,)) for number in numbers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 1
+    assert "is in production by now, not 1.0.0" in refused[0].message
+    assert sorted(here.states().values()) == ["archived", "production", "staging"]

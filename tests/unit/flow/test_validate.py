@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from tests.benches import T0, Installation
 
+from farero.core.prediction import Outputs
+from farero.core.schema import Columns
 from farero.core.version import Version
+from farero.errors import PredictFailed
 from farero.serving import stored
 
 
@@ -62,3 +65,35 @@ def test_a_candidate_that_cannot_answer_loses_with_its_failure(here: Installatio
     assert path.exists()
     verdict = here.loop.validate.judge(broken, here.versions()[-1], rows)
     assert not verdict.accepted
+
+
+@pytest.mark.row("R6")
+def test_a_candidate_that_does_not_answer_known_rows_is_refused(here: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = candidate(here, 4.0)
+    engine = here.loop.validate.pool.get(made, gate=False).engine
+    answer, asked = engine.predict, iter((True, False))
+
+    def predict(columns: Columns, count: int) -> Outputs:
+        if not next(asked):
+            raise PredictFailed("The model's predict answered with NaN or infinity.")
+        return answer(columns, count)
+
+    monkeypatch.setattr(engine, "predict", predict)
+    strict = replace(here.loop.validate, rule=replace(here.loop.validate.rule, max_changed=1.0))
+    verdict = strict.judge(made, here.versions()[-1], here.base(4.0))
+    assert [check.name for check in verdict.checks if check.passed is False] == ["known rows"]
+    assert "does not answer rows that production does" in verdict.because[0]
+
+
+@pytest.mark.row("R6")
+def test_a_gate_with_guards_puts_each_into_the_verdict(here: Installation) -> None:
+    rule = replace(
+        here.loop.validate.rule, also={"r2": 0.0}, no_worse={"rmse": 0.0}, sure=0.95, by=("shape",), segment_rows=5, max_changed=0.1
+    )
+    verdict = replace(here.loop.validate, rule=rule).judge(candidate(here, 4.0), here.versions()[-1], here.base(4.0))
+    asked = {check.name: check.passed for check in verdict.checks}
+    assert (
+        asked.items() >= {"sure": True, "gain of r2": True, "no worse rmse": True, "segments of shape": True, "known rows": False}.items()
+    )
+    assert not verdict.accepted and "known rows are answered otherwise" in verdict.because[0]
+    assert [difference.metric for difference in verdict.differences] == ["mae", "r2", "rmse"]

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import threading
-from pathlib import Path
-
 import pytest
 
-from farero.errors import ConfigInvalid
 from farero.project import config
-from farero.project.config import ChannelSettings, PrivacySettings, Secret, Settings, StateSettings, parse, references
+from farero.project.config import parse, references
+from farero.project.settings import ChannelSettings, Secret, Settings
 
 LINE = 'project = "project.py:project"\n'
 
@@ -150,43 +147,3 @@ def test_every_key_has_a_description() -> None:
         for setting in config.fields(kind):
             assert setting.metadata["doc"], f"{table}.{setting.name}"
     assert "server.port" in config.KEYS
-
-
-def test_state_lies_beside_farero_toml_unless_a_url_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STATE", "postgresql+psycopg://h/db")
-    assert StateSettings().resolved(tmp_path) == f"sqlite:///{tmp_path}/.farero/state.db"
-    assert StateSettings(url="sqlite:///own.db").resolved(tmp_path) == f"sqlite:///{tmp_path}/own.db"
-    assert StateSettings(url="sqlite:////abs/own.db").resolved(tmp_path) == "sqlite:////abs/own.db"
-    assert StateSettings(url=Secret(env="STATE")).resolved(tmp_path) == "postgresql+psycopg://h/db"
-
-
-def test_a_secret_comes_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOOK", "https://example.org/x")
-    (tmp_path / "hook").write_text("https://example.org/y\n")
-    assert Secret(env="HOOK").read(tmp_path) == "https://example.org/x"
-    assert Secret(file="hook").read(tmp_path) == "https://example.org/y"
-    assert ChannelSettings(name="a", kind="webhook", url=Secret(file="hook")).resolved_url(tmp_path) == "https://example.org/y"
-    with pytest.raises(ConfigInvalid, match="NOT_THERE is not set"):
-        Secret(env="NOT_THERE").read(tmp_path)
-    with pytest.raises(ConfigInvalid, match="cannot be read"):
-        Secret(file="not-there").read(tmp_path)
-
-
-@pytest.mark.row("L4")
-def test_a_key_for_hashes_is_made_once_and_readable_by_the_owner_only(tmp_path: Path) -> None:
-    key = PrivacySettings().key(tmp_path)
-    path = tmp_path / ".farero" / "secret"
-    assert len(key) == 64
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert PrivacySettings().key(tmp_path) == key
-    assert [found.name for found in path.parent.iterdir()] == ["secret"]
-
-
-def test_starts_at_once_agree_on_one_key(tmp_path: Path) -> None:
-    keys: list[bytes] = []
-    threads = [threading.Thread(target=lambda: keys.append(PrivacySettings().key(tmp_path))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(keys)) == 1

@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -13,7 +13,7 @@ from farero.core.performance import METRICS
 from farero.core.schema import Field
 from farero.core.tuning import WATCHING
 from farero.core.verdict import RULES
-from farero.project import declare
+from farero.project import declare, watching
 
 
 class Base(fa.Features):
@@ -96,7 +96,12 @@ def test_what_is_declared_is_what_holds() -> None:
             fa.Performance("recall"),
         ],
         policy=fa.Policy(
-            name="own", gate=fa.Gate("log_loss", gain=0.01, min_rows=9), cooldown="2w", look_back="90d", window="6h", performance_drop=0.2
+            name="own",
+            gate=fa.Gate("log_loss", gain=0.01, min_rows=9, no_worse={"recall": 0.02}, by=["x"]),
+            cooldown="2w",
+            look_back="90d",
+            window="6h",
+            performance_drop=0.2,
         ),
         risk=fa.Risk(medium_from=0.1, high_from=0.2),
         seed=4,
@@ -104,14 +109,16 @@ def test_what_is_declared_is_what_holds() -> None:
     assert (project.metric, project.drift_rule, project.max_missing) == ("f1", "psi", 0.1)
     assert project.floors == (("f1", 0.5), ("brier", 0.2))
     assert (project.gate_rule.metric, project.gate_rule.gain, project.gate_rule.min_rows) == ("log_loss", 0.01, 9)
+    assert (project.gate_rule.metrics, project.gate_rule.by) == (("log_loss", "recall"), ("x",))
+    assert project.gate_rule.floors == {"f1": 0.5, "brier": 0.2}
     assert (project.rule.name, project.rule.cooldown.days, project.rule.look_back) == ("own", 14, timedelta(days=90))
     assert (project.window, project.rule.performance_drop, project.thresholds.medium_from) == (timedelta(hours=6), 0.2, 0.1)
 
 
 def test_the_names_that_type_checkers_know_are_those_that_there_are() -> None:
-    assert {*declare.get_args(declare.ClassificationMetric), *declare.get_args(declare.RegressionMetric)} == set(METRICS)
+    assert {*get_args(watching.ClassificationMetric), *get_args(watching.RegressionMetric)} == set(METRICS)
     assert frozenset(name for name, metric in METRICS.items() if not metric.higher_is_better) == declare.LOWER_IS_BETTER
-    assert set(declare.get_args(declare.DriftRule)) == {*RULES, *PRESETS}
+    assert set(get_args(watching.DriftRule)) == {*RULES, *PRESETS}
     assert _project(BINARY).metrics == tuple(name for name, metric in METRICS.items() if "binary" in metric.kinds)
     assert _project(fa.Number("n", arrives_within="1h")).metrics == tuple(
         name for name, metric in METRICS.items() if "number" in metric.kinds
@@ -146,3 +153,10 @@ def test_features_to_divide_performance_by_are_gathered_from_all_monitors_each_o
     monitors = [fa.Performance("roc_auc", by=["plan", "region"]), fa.Drift(), fa.Performance("f1", min=0.5, by=("region", "age"))]
     assert _project(BINARY, monitors=monitors).segments == ("plan", "region", "age")
     assert _project(BINARY).segments == ()
+
+
+@pytest.mark.row("R12")
+def test_groups_to_be_treated_alike_are_gathered_with_the_gap_that_is_allowed() -> None:
+    project = _project(BINARY, monitors=[fa.Fairness(["contract"], max_gap=0.1), fa.Fairness(("contract", "paperless"))])
+    assert (project.groups, project.max_gap) == (("contract", "paperless"), 0.1)
+    assert (_project(BINARY).groups, _project(BINARY).max_gap) == ((), None)

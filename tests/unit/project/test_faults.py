@@ -116,7 +116,7 @@ project = fa.Project(
         "drift",
     ],
     policy=fa.Policy(
-        gate=fa.Gate("f1", gain=-1, min_rows=0), cooldown="weekly", look_back=7, performance_drop=2, min_rows=0, trigger="alwys",
+        gate=fa.Gate("f1", gain=-1, no_worse={"recal": 0}), cooldown="weekly", look_back=7, performance_drop=2, min_rows=0, trigger="alwys",
     ),
     risk=fa.Risk(medium_from=0.9),
     seed="x",
@@ -145,7 +145,7 @@ project = fa.Project(
         ("project.py:26 trigger", "not-one-of"),
         ("project.py:27 fa.Gate", "wrong-metric"),
         ("project.py:27 fa.Gate", "out-of-range"),
-        ("project.py:27 fa.Gate", "out-of-range"),
+        ("project.py:27 fa.Gate", "unknown-metric"),
         ("project.py:29 risk", "out-of-range"),
     ]
 
@@ -225,3 +225,16 @@ def test_performance_is_divided_by_declared_features_that_are_not_personal(tmp_p
     ):
         made = f'project = fa.Project(model="m", features=Row, train=train, label=label, monitors=[fa.Performance("roc_auc", by={by})])\n'
         assert [code for _, code in _codes(_find(tmp_path, text + made))] == codes, by
+
+
+@pytest.mark.row("R12")
+def test_groups_are_declared_features_and_the_gap_is_a_number(tmp_path: Path) -> None:
+    for given, codes in (
+        ('["x"], max_gap=0.1', []),
+        ('"x"', ["wrong-type"]),
+        ('["sex"]', ["not-one-of"]),
+        ('["x"], max_gap=-1', ["wrong-limit"]),
+        ('["x"], max_gap="much"', ["wrong-limit"]),
+    ):
+        made = f'project = fa.Project(model="m", features=Row, train=train, label=label, monitors=[fa.Fairness({given})])\n'
+        assert [code for _, code in _codes(_find(tmp_path, HEAD + made))] == codes, given

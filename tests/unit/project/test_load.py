@@ -115,7 +115,7 @@ classes = fa.Classes()
         "project.py:18 fa.Drift: has no option 'verdct'; did you mean 'verdict'?",
         'project.py:18 fa.Performance: lacks metric; add a metric, such as "roc_auc" or "mae"',
         "project.py:20 fa.Binary: has no option 'arive_within'; did you mean 'arrives_within'?",
-        "project.py:14 fa.Project: has no option 'foo'; it takes model, features, train, label, key, monitors, policy, risk, seed",
+        "project.py:14 fa.Project: has no option 'foo'; it takes model, features, train, label, key, monitors, policy, risk, source, seed",
         "project.py:14 fa.Project: lacks train; add train= and your function that trains",
         'project.py:22 fa.Binary: lacks arrives_within; add arrives_within="30d", or however long the truth takes',
         'project.py:23 fa.Classes: lacks name; add the name of the label\'s column, such as "cancelled"',

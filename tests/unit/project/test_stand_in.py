@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from farero.project import stand_in, trial
-from farero.project.declare import TrainingSet
 from farero.project.frame import frame, series
+from farero.project.learning import TrainingSet
 
 FIELDS = {
     "size": {"kind": "number"},

@@ -30,6 +30,7 @@ class Scoring:
     def __init__(self, scored: Scored | None) -> None:
         self.scored = scored
         self.asked: list[tuple[bytes, str]] = []
+        self.shadowing = False
 
     def score(self, body: bytes, request_id: str) -> Scored | None:
         self.asked.append((body, request_id))
@@ -39,7 +40,7 @@ class Scoring:
 def hot(label: LabelSpec, scored: Scored | None) -> tuple[Hot, Scoring]:
     lane = Scoring(scored)
     project = SimpleNamespace(label_spec=label, thresholds=THRESHOLDS)
-    app = SimpleNamespace(lane=lambda model, max_rows: lane, project=lambda model: project)
+    app = SimpleNamespace(lane=lambda model, max_rows, endpoint: lane, project=lambda model: project)
     return Hot(cast(App, app), "lines", max_rows=10), lane
 
 

@@ -75,11 +75,25 @@ class Slow:
         self.at_once = 0
         self.most_big_at_once = 0
         self.lock = threading.Lock()
+        self.resting = False
+        self.may_wake = threading.Event()
+        self.woken: list[tuple[str, str]] = []
 
     def only_model(self, model: str | None) -> str:
         return model or "lines"
 
-    def predict(self, model: str, rows: Sequence[object], *, request_id: str, prefix: str, in_time: Callable[[], bool]) -> Served:
+    def is_resting(self, model: str, endpoint: str) -> bool:
+        return self.resting
+
+    def wake(self, model: str, endpoint: str) -> None:
+        self.woken.append((model, endpoint))
+        assert self.may_wake.wait(20)
+        self.resting = False
+
+    def predict(
+        self, model: str, rows: Sequence[object], *, request_id: str, endpoint: str, prefix: str, in_time: Callable[[], bool]
+    ) -> Served:
+        assert endpoint == "predict"
         big = len(rows) > 1
         with self.lock:
             self.at_once += big

@@ -18,7 +18,7 @@ from tests.standin import Standin, lived
 from farero.app import App
 from farero.core.health import Check
 from farero.errors import FareroError
-from farero.project.config import Settings
+from farero.project.settings import Settings
 from farero.server import answering
 from farero.server.answering import Server
 from farero.server.binding import bind
@@ -36,11 +36,11 @@ class Answering(Standin):
         self.waits = False
         self.waiting: list[Callable[[FareroError | None], object]] = []
 
-    def lane(self, model: str, max_rows: int) -> SimpleNamespace:
+    def lane(self, model: str, max_rows: int, endpoint: str | None) -> SimpleNamespace:
         def score(body: bytes, request_id: str) -> Scored | None:
             return Scored("1.0.0", [7.0], None, None, b"", True) if body == b'{"x": 1}' else None
 
-        return SimpleNamespace(score=score)
+        return SimpleNamespace(score=score, shadowing=False, look=lambda: None)
 
     def commit(self, frames: bytes, done: Callable[[FareroError | None], object]) -> None:
         if self.waits:

@@ -23,6 +23,8 @@ from farero.serving.meters import Meters
 class Kept:
     """An installation that only counts what is asked of it."""
 
+    tracks = False
+
     def __init__(self, failure: FareroError | None = None) -> None:
         self.settings = SimpleNamespace(worker=SimpleNamespace(tick_s=0.01))
         self.meters = Meters(None, "test")
@@ -37,6 +39,16 @@ class Kept:
 
     def tick(self) -> None:
         self.done.append("tick")
+
+    def start_jobs(self, carry_out: object) -> None:
+        self.done.append("start_jobs")
+
+    def stop_jobs(self, timeout_s: float) -> bool:
+        self.done.append("stop_jobs")
+        return True
+
+    def beat(self) -> None:
+        pass
 
     def close(self) -> None:
         self.done.append("close")

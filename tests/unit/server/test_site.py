@@ -10,7 +10,7 @@ from tests.standin import Standin, lived
 
 from farero.app import App
 from farero.core.health import Check
-from farero.project.config import ServerSettings, Settings
+from farero.project.settings import ServerSettings, Settings
 from farero.server.site import make_site
 
 ROW = {"season": "spring", "hr": 3, "workingday": True, "weathersit": "mist", "temp": 3, "hum": 4}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from pathlib import Path
 
+import pytest
 from tests.wires import Reader, Rig, on_a_loop, post, turns, unrecorded
 
 from farero.telemetry import log_to_file, stop_logging
@@ -118,3 +120,53 @@ def test_the_log_file_gets_a_line_for_every_answer(tmp_path: Path) -> None:
         ("prediction", 'a"b', 1, "1.0.0"),
         ("prediction", "c", 1, "1.0.0"),
     ]
+
+
+@pytest.mark.row("S4")
+def test_copies_for_shadow_versions_are_given_away_after_the_answer_and_only_where_they_are_wanted() -> None:
+    async def scenario() -> None:
+        rig = Rig()
+        rig.endpoints["ab"] = "lines"
+        await rig.ask(post(1))
+        assert rig.copies == []
+        rig.shadowing = True
+        rig.log.waits = True
+        wire, transport = rig.connect()
+        wire.data_received(post(2, path="/v1/endpoints/ab/predict", more="X-Request-Id: r\r\n"))
+        await turns()
+        assert (transport.sent, rig.copies) == (b"", [])
+        rig.log.release()
+        [(model, body, request_id, endpoint)] = rig.copies
+        assert (model, json.loads(body), request_id, endpoint) == ("lines", {"x": 2}, "r", "ab")
+
+    on_a_loop(scenario)
+
+
+@pytest.mark.row("S4")
+def test_what_the_hot_lane_leaves_keeps_the_id_that_its_version_was_picked_by() -> None:
+    async def scenario() -> None:
+        rig = Rig()
+        (first,) = await rig.ask(post("?"))
+        (second,) = await rig.ask(post("?"))
+        assert [len(one.json["named"]) for one in (first, second)] == [1, 1]
+        assert first.json["named"] != second.json["named"]
+        assert re.fullmatch("[0-9a-f]{32}", first.json["named"][0])
+        (own,) = await rig.ask(post("?", more="X-Request-Id: mine\r\n"))
+        assert own.json["named"] == ["mine"]
+        left, later = await rig.ask(post("?") + post("?"))
+        assert (len(left.json["named"]), later.json["named"]) == (1, []), "the name is the first one's alone"
+
+    on_a_loop(scenario)
+
+
+@pytest.mark.row("S4")
+def test_an_endpoint_that_comes_later_is_found_by_the_same_request() -> None:
+    async def scenario() -> None:
+        rig = Rig()
+        (before,) = await rig.ask(post(2, path="/v1/endpoints/ab/predict"))
+        assert before.json["path"] == "/v1/endpoints/ab/predict", "left to the careful way, which answers 404"
+        rig.endpoints["ab"] = "lines"
+        (after,) = await rig.ask(post(2, path="/v1/endpoints/ab/predict"))
+        assert (after.json["prediction"], after.json["model"]) == (4.0, "lines")
+
+    on_a_loop(scenario)

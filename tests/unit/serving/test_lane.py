@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from tests.standin import version
 
+from farero.core.endpoint import PRODUCTION, Endpoint, Route, Split
 from farero.core.label import LabelKind, LabelSpec
 from farero.core.prediction import Outputs
 from farero.core.recorded import Recorded
@@ -21,6 +23,7 @@ from farero.serving.cache import AnswerCache
 from farero.serving.lane import CAPACITY, Lane
 from farero.serving.pool import Loaded, Pool
 from farero.serving.privacy import Protector
+from farero.serving.router import Router, Table, Use, Way
 from farero.serving.segment import HEADER, read_segment
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
@@ -60,16 +63,19 @@ class Bench:
     """A lane, and what it stands on."""
 
     def __init__(
-        self, kind: LabelKind = "number", *, schema: Schema = PLAIN, cache: AnswerCache[Outputs] | None = None, max_rows: int = 1000
-    ) -> None:
+        self, kind: LabelKind = "number", *, schema: Schema = PLAIN, cache: AnswerCache[Outputs] | None = None, max_rows: int = 1000,
+        endpoint: str | None = None,
+    ) -> None:  # fmt: skip
         classes = ("gold", "silver", "none") if kind == "classes" else ()
         self.label = LabelSpec(name="y", kind=kind, arrives_within=timedelta(days=1), classes=classes, positive="yes", negative="no")
         self.schema = schema
         self.quick = Numpy(kind)
         self.loaded: Loaded | None = self.load("1.0.0")
+        self.table: Table | None = None
         self.protector = Protector(b"sixteen bytes, or more", schema)
         self.lane = Lane(
             "lines", schema=schema, label=self.label, pool=cast(Pool, SimpleNamespace(ready=lambda model: self.loaded)),
+            router=cast(Router, SimpleNamespace(find=lambda name: self.table)), endpoint=endpoint,
             protector=self.protector, cache=cache, now=lambda: NOW, max_rows=max_rows,
         )  # fmt: skip
 
@@ -214,3 +220,118 @@ def test_a_model_without_a_short_way_answers_what_the_cache_has() -> None:
     scored = bench.lane.score(body(ROW), "r")
     assert scored is not None
     assert scored.values == [7.0]
+
+
+def table(*ways: tuple[Loaded | None, float], sticky: bool = False, model: str = "lines", shadow: bool = False) -> Table:
+    """A split between loaded versions; None = production."""
+    numbers = [PRODUCTION if loaded is None else loaded.version.number for loaded, _ in ways]
+    routes = tuple(Route(version=number, share=share) for number, (_, share) in zip(numbers, ways, strict=True))
+    return Table(
+        endpoint=Endpoint(name="lines", model=model, routes=routes, sticky=sticky),
+        ways=tuple(Way(number=number, loaded=loaded) for number, (loaded, _) in zip(numbers, ways, strict=True)),
+        split=Split("lines", routes) if routes else None,
+        shadows=(Way(number="9.0.0"),) if shadow else (),
+        use=Use(),
+    )
+
+
+class Thrice(Numpy):
+    def run(self, count: int) -> None:
+        self.runs += 1
+        self.answers[:count, 0] = 3 * self.rows[:count, 0]
+
+
+def canary(bench: Bench, number: str = "1.1.0") -> Loaded:
+    mine, bench.quick = bench.quick, Thrice("number")
+    loaded = bench.load(number)
+    bench.quick = mine
+    return loaded
+
+
+@pytest.mark.row("S4")
+def test_a_split_gives_each_request_whole_to_one_version_by_its_id(tmp_path: Path) -> None:
+    bench = Bench()
+    bench.table = table((None, 50), (canary(bench), 50))
+    seen = set()
+    for number in range(60):
+        scored = bench.lane.score(body(ROW, {"x": 5, "flag": False}), f"r{number}")
+        again = bench.lane.score(body(ROW), f"r{number}")
+        assert scored is not None and again is not None
+        assert scored.version == again.version == ("1.0.0", "1.1.0")[bench.table.split.pick(f"r{number}")]  # type: ignore[union-attr]
+        assert scored.values == ([6.0, 10.0] if scored.version == "1.0.0" else [9.0, 15.0])
+        seen.add(scored.version)
+        assert recorded(scored.frame, tmp_path).version == [scored.version]
+    assert seen == {"1.0.0", "1.1.0"}
+    assert bench.table.use.count == 120
+
+
+@pytest.mark.row("S4")
+def test_a_sticky_split_goes_by_the_key_of_the_first_row() -> None:
+    bench = Bench(schema=SCHEMA)
+    bench.table = table((None, 50), (canary(bench), 50), sticky=True)
+    for key in range(20):
+        row = {**ROW, "customer": f"C-{key}"}
+        versions = {found.version for number in range(5) if (found := bench.lane.score(body(row), f"r{number}")) is not None}
+        assert versions == {("1.0.0", "1.1.0")[bench.table.split.pick(f"C-{key}")]}  # type: ignore[union-attr]
+    without = {found.version for number in range(60) if (found := bench.lane.score(body(ROW), f"r{number}")) is not None}
+    assert without == {"1.0.0", "1.1.0"}, "without a key the request id picks"
+
+
+@pytest.mark.row("S4")
+def test_requests_of_a_version_without_a_short_way_are_left_and_of_the_others_are_not() -> None:
+    bench = Bench()
+    bench.table = table((None, 50), (bench.load("1.1.0", quick=False), 50))
+    for number in range(40):
+        scored = bench.lane.score(body(ROW), f"r{number}")
+        goes_to = bench.table.split.pick(f"r{number}")  # type: ignore[union-attr]
+        assert (scored.version if scored is not None else None) == ("1.0.0", None)[goes_to]
+
+
+@pytest.mark.row("S4")
+def test_an_endpoint_that_is_gone_or_another_models_is_left() -> None:
+    bench = Bench(endpoint="ab")
+    assert bench.lane.score(body(ROW), "r") is None
+    bench.table = table((None, 100))
+    scored = bench.lane.score(body(ROW), "r")
+    assert scored is not None and scored.version == "1.0.0"
+    bench.table = table((None, 100), model="other")
+    assert bench.lane.score(body(ROW), "r") is None
+
+
+def test_an_endpoint_is_recorded_by_its_name_and_the_models_own_as_predict(tmp_path: Path) -> None:
+    bench = Bench(endpoint="ab")
+    bench.table = table()
+    scored = bench.lane.score(body(ROW), "r")
+    assert scored is not None
+    assert recorded(scored.frame, tmp_path).endpoint == ["ab"]
+
+
+@pytest.mark.row("S5")
+def test_a_look_lets_go_of_what_has_left_memory() -> None:
+    bench = Bench()
+    assert bench.lane.score(body(ROW), "r") is not None
+    bench.loaded = None
+    bench.lane.look()
+    gone = weakref.ref(bench.quick)
+    bench.quick = Numpy("number")
+    assert gone() is None
+    bench.loaded = bench.load("1.0.0")
+    assert bench.lane.score(body(ROW), "r") is not None
+
+
+def test_the_decoder_is_kept_where_only_the_shares_change() -> None:
+    bench = Bench()
+    other = canary(bench)
+    bench.table = table((None, 50), (other, 50))
+    assert bench.lane.score(body(ROW), "r") is not None
+    before = bench.lane._decoder
+    bench.table = table((None, 10), (other, 90))
+    assert bench.lane.score(body(ROW), "r") is not None
+    assert bench.lane._decoder is before
+
+
+def test_copies_are_wanted_only_where_there_are_shadow_versions() -> None:
+    bench = Bench()
+    assert bench.lane.score(body(ROW), "r") is not None and not bench.lane.shadowing
+    bench.table = table(shadow=True)
+    assert bench.lane.score(body(ROW), "r") is not None and bench.lane.shadowing

@@ -47,6 +47,16 @@ def test_a_file_outside_the_folder_is_not_the_models(tmp_path: Path) -> None:
     assert mlflow_folder.plain(folder) is None
 
 
+@pytest.mark.row("R9", "U7")
+def test_what_farero_wrote_is_read_by_the_list_of_names_like_any_other_file(tmp_path: Path) -> None:
+    ours = "  farero: {kind: pickle, data: version/model.pkl}\n  python_function: {loader_module: farero.serving.pyfunc}\n"
+    folder = _folder(tmp_path, ours, "version/model.pkl")
+    assert mlflow_folder.plain(folder) == ("sklearn", tmp_path / "version" / "model.pkl")
+    assert mlflow_folder.pickles_in(folder) == [tmp_path / "version" / "model.pkl"]
+    outside = _folder(tmp_path, ours.replace("version/model.pkl", "../outside.pkl"))
+    assert mlflow_folder.plain(outside) is None
+
+
 def test_a_model_in_skops_form_is_left_to_mlflow(tmp_path: Path) -> None:
     assert mlflow_folder.plain(_folder(tmp_path, SKLEARN.replace("model.pkl", "model.skops"), "model.skops")) is None
 

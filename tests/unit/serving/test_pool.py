@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gc
 import io
 import json
 import pickle
 import re
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -354,3 +356,28 @@ def test_a_model_that_answers_otherwise_than_when_it_was_trained_serves_and_says
     assert (told["event"], told["level"], told["because"]) == ("engine.moved", "warning", loaded.moved)
     same = replace(shelf.version("1.1.0", _line(), answers=(sample, [3.0, 5.0])), environment={"scikit-learn": "0.9"})
     assert Pool(shelf.files).swap("bikes", same).moved == ""
+
+
+@pytest.mark.row("S5")
+def test_a_model_that_rests_is_not_in_memory_and_its_next_request_loads_it(shelf: Shelf, events: Events) -> None:
+    pool = Pool(shelf.files)
+    version = shelf.version("1.0.0", Constant(1.0))
+    assert not pool.rest("bikes")
+    gone = weakref.ref(pool.swap("bikes", version).engine)
+    assert pool.rest("bikes")
+    gc.collect()
+    assert (gone(), pool.ready("bikes"), pool.expected("bikes")) == (None, None, version)
+    assert not pool.rest("bikes")
+    assert _answer(pool) == 1.0
+    assert pool.expected("bikes") is None
+
+
+def test_what_is_released_is_kept_only_where_it_is_in_production(shelf: Shelf) -> None:
+    pool = Pool(shelf.files)
+    first, second = shelf.version("1.0.0", Constant(1.0)), shelf.version("1.1.0", Constant(2.0))
+    serving = pool.swap("bikes", first)
+    gone = weakref.ref(pool.get(second).engine)
+    pool.release({first.digest, second.digest})
+    gc.collect()
+    assert gone() is None
+    assert pool.get(first).engine is serving.engine

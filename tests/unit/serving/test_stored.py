@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from farero.core.label import LabelSpec
+from farero.core.label import LabelColumns, LabelSpec
 from farero.core.prediction import Outputs
 from farero.core.schema import MISSING_CODE, NEW_CODE, Field, Schema
 from farero.serving import stored
@@ -71,9 +71,10 @@ def test_a_feature_that_the_table_does_not_have_yet_is_all_missing() -> None:
 
 @pytest.mark.row("M4")
 def test_labels_find_their_rows_in_any_order_and_rows_without_one_are_left_out() -> None:
-    found = stored.join(
-        SCHEMA, NUMBER, table(), request_ids=["r2", "r1", "r9"], rows=[0, 1, 0], values=[30.0, 20.0, 9.0], known_us=[3, 2, 1]
+    known = LabelColumns(
+        request_ids=["r2", "r1", "r9"], rows=[0, 1, 0], values=[30.0, 20.0, 9.0], predicted_us=[0, 0, 0], known_us=[3, 2, 1]
     )
+    found = stored.join(SCHEMA, NUMBER, table(), known)
     assert found.labels.tolist() == [20.0, 30.0]
     assert found.versions.tolist() == ["1.0.0", "1.1.0"]
     assert found.outputs is not None and found.outputs.value.tolist() == [2.0, 3.0]

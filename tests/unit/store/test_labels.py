@@ -41,6 +41,9 @@ def test_a_label_that_was_not_known_yet_is_not_seen(store: Store) -> None:
         assert labels.count_known(conn, "churn", since=None, known_by=T0 + DAY) == 1
         assert labels.count_known(conn, "churn", since=T0, known_by=T0 + 3 * DAY) == 2
         assert labels.count_known(conn, "churn", since=T0 + HOUR, known_by=T0 + 3 * DAY) == 0
+        assert labels.count_known(conn, "churn", since=T0 + HOUR, known_by=T0 + 3 * DAY, learnt_at=T0 + DAY) == 1
+        assert labels.count_known(conn, "churn", since=T0, known_by=T0 + 3 * DAY, learnt_at=T0 + DAY) == 2
+        assert labels.count_known(conn, "churn", since=T0 + HOUR, known_by=T0 + 2 * DAY, learnt_at=T0 + DAY) == 0
 
 
 @pytest.mark.row("L5")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.store.values import DAY, T0
 
-from farero.core.run import Run
+from farero.core.run import Run, RunNotes, RunStep
 from farero.errors import NotFound
 from farero.store import runs
 from farero.store.database import Store
@@ -41,3 +41,25 @@ def test_runs_are_listed_newest_first_for_one_model_or_all(store: Store) -> None
 def test_a_run_that_never_started_cannot_finish(store: Store) -> None:
     with store.write() as conn, pytest.raises(NotFound, match="no run 'x'"):
         runs.finish(conn, "x", T0, "failed", None, None)
+
+
+def test_notes_are_kept_with_their_run_and_go_when_it_starts_over(store: Store) -> None:
+    notes = RunNotes(steps=(RunStep(name="train", started=T0, finished=T0 + DAY),), output="epoch 1\n", left_out=7)
+    with store.write() as conn:
+        runs.start(conn, RUN)
+        assert runs.get(conn, RUN.id) == (RUN, RunNotes())
+        runs.note(conn, RUN.id, notes)
+        assert runs.get(conn, RUN.id) == (RUN, notes)
+        runs.start(conn, RUN)
+        assert runs.get(conn, RUN.id) == (RUN, RunNotes())
+
+
+def test_a_run_is_found_by_a_part_of_its_id_that_no_other_has(store: Store) -> None:
+    with store.write() as conn:
+        runs.start(conn, RUN)
+        runs.start(conn, replace(RUN, id="churn-train/2"))
+        assert runs.get(conn, "loop")[0] == RUN
+        with pytest.raises(NotFound, match="several runs 'churn'"):
+            runs.get(conn, "churn")
+        with pytest.raises(NotFound, match="no run 'per%cent'"):
+            runs.get(conn, "per%cent")

@@ -39,6 +39,48 @@
     if (again) (again.querySelector("summary") || again).focus({ preventScroll: true });
   });
 
+  /* A button that does something asks for a reason first; then it calls the address that programs call. */
+  const byId = (id) => document.getElementById(id);
+  let asked = null;
+  document.addEventListener("click", (event) => {
+    const pressed = event.target.closest && event.target.closest("button[data-url]");
+    if (pressed) {
+      asked = { ...pressed.dataset, id: pressed.id };
+      byId("ask-title").textContent = asked.title;
+      byId("ask-text").textContent = asked.text;
+      byId("ask-problem").textContent = "";
+      byId("ask-because").value = "";
+      byId("ask-yes").textContent = asked.yes;
+      byId("ask-yes").classList.toggle("grave", pressed.classList.contains("grave"));
+      byId("ask").showModal();
+      byId("ask-because").focus();
+    } else if (event.target.id === "ask-no") {
+      byId("ask").close();
+    }
+  });
+  document.addEventListener("submit", async (event) => {
+    if (!event.target.closest("#ask")) return;
+    event.preventDefault();
+    const yes = byId("ask-yes");
+    yes.disabled = true;
+    try {
+      const body = JSON.stringify({ ...JSON.parse(asked.body), because: byId("ask-because").value });
+      const answer = await fetch(asked.url, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+      if (answer.ok) {
+        byId("ask").close();
+        htmx.trigger("#live", "refresh");
+      } else {
+        const told = await answer.json();
+        byId("ask-problem").textContent = [told.detail, ...(told.faults || []).map((fault) => fault.path + " " + fault.message)].join(" ");
+      }
+    } catch (fault) {
+      byId("ask-problem").textContent = byId("ask-problem").dataset.unreachable;
+    } finally {
+      yes.disabled = false;
+    }
+  });
+  document.addEventListener("close", () => { const back = asked && byId(asked.id); if (back) back.focus(); }, true);
+
   const lost = (yes) => { const place = document.getElementById("lost"); const text = yes ? place.dataset.text : ""; if (place.textContent !== text) place.textContent = text; };
   document.addEventListener("htmx:sendError", () => lost(true));
   document.addEventListener("htmx:responseError", () => lost(true));

@@ -9,7 +9,7 @@ from math import sqrt
 
 import numpy as np
 
-from farero.core import drift, performance, scores
+from farero.core import drift, performance
 from farero.core.detector import PRESETS
 from farero.core.finding import Finding
 from farero.core.label import LabelSpec
@@ -62,13 +62,15 @@ class Realized:
 class Monitored:
     """One window's observation, with the performance known at its end and the share of features with p < .05.
 
-    `loss_because` says why the losses of labelled rows stand in an alarm; empty where they do not.
+    `loss_because` says why the losses of labelled rows stand in an alarm, `below_target` which limit of the project realized
+    performance is beyond; empty where they do not, and it is not.
     """
 
     observation: Observation
     realized: Realized | None
     drift_share: float
     loss_because: str = ""
+    below_target: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,11 @@ class Monitor:
         self._refresh(recent, before=window.start)
         self._tell(observation)
         return Monitored(
-            observation=observation, realized=realized, drift_share=share, loss_because="; ".join(finding.because for finding in losses)
+            observation=observation,
+            realized=realized,
+            drift_share=share,
+            loss_because="; ".join(finding.because for finding in losses),
+            below_target="; ".join(finding.because for finding in self._below(realized)),
         )
 
     def accept(self, version: Loaded) -> int:
@@ -156,12 +162,10 @@ class Monitor:
         seen = self.detect.standing(number, "inputs")
         if seen is None or not seen.standing:
             raise BadInput(f"No drift alarm of {self.model} {number} stands.", hint="See the incidents that are open: farero incidents.")
-        reference = Reference.from_bytes(version.reference or b"")
         start = stored.window_of(seen.standing[0].number, self.window_size).start
         with self.store.read() as conn:
             found = profiles.between(conn, self.model, number, start, None)
-        plan = scores.layout(reference)
-        self.detect.settle(number, "inputs", [scores.read(plan, Profile.from_bytes(body), self.detect.number(w)) for w, body in found])
+        self.detect.settle(number, [(window, Profile.from_bytes(body)) for window, body in found])
         return len(found)
 
     def _tell(self, seen: Observation) -> None:
@@ -183,9 +187,7 @@ class Monitor:
                 start = touched
             found = labels.between(conn, self.model, start, window.end, window.end)
         table = self.log.read(self.model, start, window.end)
-        return stored.join(
-            self.schema, self.label, table, request_ids=found.request_ids, rows=found.rows, values=found.values, known_us=found.known_us
-        )
+        return stored.join(self.schema, self.label, table, found)
 
     def _realized(self, recent: Labelled, version: str, window: Window) -> Realized | None:
         """The newest windows with labels, back until there are enough rows of the version that answers now."""
@@ -233,11 +235,18 @@ class Monitor:
         value = realized.metrics.get(self.metric)
         if realized.fell and value is not None and realized.baseline is not None:
             found.append(_fallen(self.metric, value, realized.rows, realized.baseline, "its baseline was"))
-        for floor in self.floors:
-            value = realized.metrics.get(floor.metric)
-            if value is not None and performance.is_worse(floor.metric, value, floor.limit, 0.0):
-                found.append(_fallen(floor.metric, value, realized.rows, floor.limit, "the project's limit is"))
-        return found
+        return [*found, *self._below(realized)]
+
+    def _below(self, realized: Realized | None) -> list[Finding]:
+        """Figures that are worse than the project accepts."""
+        if realized is None:
+            return []
+        found = [(floor, realized.metrics.get(floor.metric)) for floor in self.floors]
+        return [
+            _fallen(floor.metric, value, realized.rows, floor.limit, "the project's limit is")
+            for floor, value in found
+            if value is not None and performance.is_worse(floor.metric, value, floor.limit, 0.0)
+        ]
 
     def _refresh(self, recent: Labelled, *, before: datetime) -> None:
         """Late labels count in the window that their prediction belongs to: its figures are measured again."""

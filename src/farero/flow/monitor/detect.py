@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -31,19 +30,21 @@ from farero.store.detectors import StoredDetector
 
 Name: TypeAlias = Literal["inputs", "label", "loss"]
 
-SHARES: dict[Name, float] = {"inputs": 0.7, "label": 0.1, "loss": 0.2}
+SHARES: dict[Name, float] = {"inputs": 0.6, "label": 0.2, "loss": 0.2}
 """How the one false alarm a year is laid out over a model's detectors: the rates of each add up to it."""
 
 KEPT = 8
-"""Detectors whose baselines stay in memory: those of the versions that answer now."""
+"""Detectors whose baselines and series stay in memory: those of the versions that answer now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """What a detector is fitted on."""
+class _Ready:
+    """A detector that can be taken further."""
 
-    plan: Layout
-    days: Days
+    version: str
+    name: Name
+    baseline: Baseline
+    watch: Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,7 @@ class Detect:
     store: Store
     a_year: float = 1.0
     _fitted: dict[tuple[str, Name], tuple[bytes, Baseline]] = field(default_factory=dict)
+    _known: dict[tuple[str, str], Series | None] = field(default_factory=dict)
 
     def inputs(self, version: Loaded, reference: Reference, window: Window, profile: Profile) -> Watch | None:
         """What the inputs and answers of a window add to the evidence.
@@ -73,12 +75,14 @@ class Detect:
         None where the version's reference is not known window by window: it was made before such were kept, or for windows of another
         length.
         """
-
-        def source() -> _Source | None:
+        number = version.version.number
+        ready = self._ready(number, "inputs")
+        if ready is None:
             known = frozen.days(version.folder, self.window_size)
-            return None if known is None else _Source(plan=scores.layout(reference), days=known)
-
-        return self._look(version.version.number, "inputs", source, lambda plan: scores.read(plan, profile, self.number(window)))
+            if known is None:
+                return None
+            ready = self._begin(number, "inputs", scores.layout(reference), known)
+        return self._take(ready, [scores.read(ready.baseline.plan, profile, self.number(window))])
 
     def labels(self, version: Loaded, rows: Labelled, until: Window) -> Watch | None:
         """What the labels of windows whose labels have had their time add to the evidence; None where the version keeps none.
@@ -88,8 +92,9 @@ class Detect:
             rows: labelled rows, whichever version answered them.
             until: the window that has just closed.
         """
-        known = frozen.labels(version.folder)
-        return None if known is None else self._series(version, "label", known, rows, rows.labels, until)
+        number = version.version.number
+        known = self._series(number, "label", lambda: frozen.labels(version.folder))
+        return None if known is None else self._further(number, "label", known, rows, rows.labels, until)
 
     def losses(self, version: Loaded, rows: Labelled, until: Window) -> Watch | None:
         """What the losses of this version's rows add to the evidence; None where nothing judged it.
@@ -99,14 +104,13 @@ class Detect:
             rows: labelled rows that it answered.
             until: the window that has just closed.
         """
-        judged = frozen.judged(version.folder, self.schema)
-        if judged is None or judged.outputs is None or rows.outputs is None or not judged.count:
+        if rows.outputs is None:
             return None
-        # The log keeps one probability a row: of several classes, what it tells of each answer is whether it was right.
-        metric = self.metric if rows.outputs.probabilities is not None or self.label.kind != "classes" else "accuracy"
-        before = performance.loss(self.label.kind, metric, judged.labels, judged.outputs)
-        known = series.of_losses(before, stored.window_numbers(judged.times, self.window_size))
-        return self._series(version, "loss", known, rows, performance.loss(self.label.kind, metric, rows.labels, rows.outputs), until)
+        number, metric = version.version.number, performance.row_metric(self.label.kind, self.metric, rows.outputs)
+        known = self._series(number, f"loss by {metric}", lambda: self._judged(version, metric))
+        if known is None:
+            return None
+        return self._further(number, "loss", known, rows, performance.loss(self.label.kind, metric, rows.labels, rows.outputs), until)
 
     def standing(self, version: str, name: Name) -> Watch | None:
         """What a detector knew after the last window; None before the first."""
@@ -114,52 +118,79 @@ class Detect:
             kept = detectors.watch(conn, self.model, version, name)
         return None if kept is None else Watch.from_bytes(kept)
 
-    def settle(self, version: str, name: Name, since: Sequence[WindowScores]) -> None:
-        """Somebody said that this is the new normal: these windows are what is compared with from now on.
+    def settle(self, version: str, since: Iterable[tuple[Window, Profile]]) -> None:
+        """Somebody said that these inputs and answers are the new normal: these windows are what is compared with from now on.
 
         Raises:
             ValueError: there are none, or they were read on another reference.
         """
         with self.store.write() as conn:
-            kept = detectors.get(conn, self.model, version, name)
+            kept = detectors.get(conn, self.model, version, "inputs")
             if kept is None:
                 return
-            made = self._fit(_Source(plan=Baseline.from_bytes(kept.baseline).plan, days=gather(since)), name)
+            plan = Baseline.from_bytes(kept.baseline).plan
+            made = self._fit(plan, gather([scores.read(plan, profile, self.number(window)) for window, profile in since]), "inputs")
             settled = watch.settle(Watch.from_bytes(kept.watch), made)
-            detectors.put(conn, self.model, version, name, StoredDetector(baseline=made.to_bytes(), watch=settled.to_bytes()))
+            detectors.put(conn, self.model, version, "inputs", StoredDetector(baseline=made.to_bytes(), watch=settled.to_bytes()))
 
-    def _series(
-        self, version: Loaded, name: Name, known: Series, rows: Labelled, values: NDArray[np.float64], until: Window
-    ) -> Watch | None:
-        """Take every window further whose labels have had their time, oldest first."""
-        source = _Source(plan=known.plan(), days=known.days)
+    def number(self, window: Window) -> int:
+        """A window's number on the fixed grid."""
+        return stored.window_number(window.start, self.window_size)
+
+    def _further(self, version: str, name: Name, known: Series, rows: Labelled, values: NDArray[np.float64], until: Window) -> Watch | None:
+        """Take every window further whose labels have had their time, oldest first; None before the first."""
+        ready = self._ready(version, name)
+        last = ready.watch.state.last if ready is not None else None
         numbers = stored.window_numbers(rows.times, self.window_size)
-        ripe = stored.window_numbers(np.array([stored.moment(until.end - self.label.arrives_within)]), self.window_size)[0]
-        seen = self.standing(version.version.number, name)
-        last = seen.state.last if seen is not None else None
-        for number in np.unique(numbers[numbers < ripe]).tolist():
-            if last is None or number > last:
-                seen = self._look(
-                    version.version.number, name, lambda: source, partial(_given, known.window(values[numbers == number], number))
-                )
-        return seen
+        ripe = numbers < stored.window_number(until.end - self.label.arrives_within, self.window_size)
+        fresh = [number for number in np.unique(numbers[ripe]).tolist() if last is None or number > last]
+        if not fresh:
+            return None if ready is None else ready.watch
+        ready = ready or self._begin(version, name, known.plan(), known.days)
+        return self._take(ready, [known.window(values[numbers == number], number) for number in fresh])
 
-    def _look(self, version: str, name: Name, source: Callable[[], _Source | None], read: Callable[[Layout], WindowScores]) -> Watch | None:
+    def _series(self, version: str, what: str, read: Callable[[], Series | None]) -> Series | None:
+        """A version's own labels or losses: they never change, so they are read once."""
+        if (version, what) not in self._known:
+            while len(self._known) >= KEPT:
+                self._known.pop(next(iter(self._known)))
+            self._known[version, what] = read()
+        return self._known[version, what]
+
+    def _judged(self, version: Loaded, metric: str) -> Series | None:
+        """What a version lost on the rows that judged it."""
+        judged = frozen.judged(version.folder, self.schema)
+        if judged is None or judged.outputs is None or not judged.count:
+            return None
+        losses = performance.loss(self.label.kind, metric, judged.labels, judged.outputs)
+        return series.of_losses(losses, stored.window_numbers(judged.times, self.window_size))
+
+    def _ready(self, version: str, name: Name) -> _Ready | None:
+        """The detector as it was left; None before its first window."""
         with self.store.read() as conn:
             found = detectors.get(conn, self.model, version, name)
         if found is None:
-            made_of = source()
-            if made_of is None:
-                return None
-            baseline = self._fit(made_of, name)
-            found = StoredDetector(baseline=baseline.to_bytes(), watch=watch.begin(baseline).to_bytes())
+            return None
+        return _Ready(
+            version=version, name=name, baseline=self._baseline(version, name, found.baseline), watch=Watch.from_bytes(found.watch)
+        )
+
+    def _begin(self, version: str, name: Name, plan: Layout, days: Days) -> _Ready:
+        """A new detector, fitted on these windows."""
+        baseline = self._fit(plan, days, name)
+        begun = watch.begin(baseline)
+        kept = StoredDetector(baseline=baseline.to_bytes(), watch=begun.to_bytes())
+        with self.store.write() as conn:
+            detectors.put(conn, self.model, version, name, kept)
+        return _Ready(version=version, name=name, baseline=self._baseline(version, name, kept.baseline), watch=begun)
+
+    def _take(self, ready: _Ready, windows: Sequence[WindowScores]) -> Watch:
+        after = ready.watch
+        for window in windows:
+            after = watch.look(after, ready.baseline, window)
+        if after is not ready.watch:
             with self.store.write() as conn:
-                detectors.put(conn, self.model, version, name, found)
-        baseline, kept = self._baseline(version, name, found.baseline), Watch.from_bytes(found.watch)
-        after = watch.look(kept, baseline, read(baseline.plan))
-        if after is not kept:
-            with self.store.write() as conn:
-                detectors.put_watch(conn, self.model, version, name, after.to_bytes())
+                detectors.put_watch(conn, self.model, ready.version, ready.name, after.to_bytes())
         return after
 
     def _baseline(self, version: str, name: Name, stored_baseline: bytes) -> Baseline:
@@ -174,18 +205,9 @@ class Detect:
         self._fitted[version, name] = stored_baseline, baseline
         return baseline
 
-    def _fit(self, source: _Source, name: Name) -> Baseline:
-        size_s = self.window_size.total_seconds()
-        return detector.fit(source.plan, source.days, preset=self.preset, size_s=size_s, limit=self._limit(name))
+    def _fit(self, plan: Layout, days: Days, name: Name) -> Baseline:
+        return detector.fit(plan, days, preset=self.preset, size_s=self.window_size.total_seconds(), limit=self._limit(name))
 
     def _limit(self, name: Name) -> float:
         """Windows between two false alarms of this detector, in the mean."""
         return detector.windows_a_year(self.window_size.total_seconds()) * self.models / SHARES[name] / self.a_year
-
-    def number(self, window: Window) -> int:
-        """A window's number on the fixed grid."""
-        return int(stored.window_numbers(np.array([stored.moment(window.start)]), self.window_size)[0])
-
-
-def _given(window: WindowScores, plan: Layout) -> WindowScores:  # noqa: ARG001 (read already)
-    return window

@@ -47,7 +47,7 @@ def test_the_shares_of_the_budget_make_one() -> None:
 @pytest.mark.row("M2")
 def test_what_is_known_is_stored_after_each_window_and_goes_on_in_another_process(calm: Installation) -> None:
     assert [look(calm, number) for number in range(3)] == [()] * 3
-    other = replace(detect(calm), _fitted={})
+    other = replace(detect(calm), _fitted={}, _known={})
     seen = other.standing("1.0.0", "inputs")
     assert seen is not None and (seen.state.windows, seen.standing) == (3, ())
     made = summary(calm, 3, shift=200.0)
@@ -64,7 +64,7 @@ def test_a_window_taken_twice_counts_once(calm: Installation) -> None:
 
 
 def test_without_windows_of_this_length_there_is_no_evidence(calm: Installation) -> None:
-    hourly = replace(detect(calm), window_size=timedelta(hours=1), _fitted={})
+    hourly = replace(detect(calm), window_size=timedelta(hours=1), _fitted={}, _known={})
     made = summary(calm, 0)
     assert hourly.inputs(made.loaded, made.reference, made.window, made.profile) is None
     with calm.bench.store.read() as conn:
