@@ -207,7 +207,12 @@ def test_an_idle_model_leaves_memory_and_comes_back_while_requests_wait(root: Pa
         for thread in threads:
             thread.join()
         assert Counter(told) == {(200, "1.0.0"): 100}, "none is refused, though more come than may wait otherwise"
-        assert server.figure("farero_model_loaded") == 1
+
+        def answers_from_memory() -> bool:
+            assert http.post("/predict", json=row).status_code == 200
+            return server.figure("farero_model_loaded") == 1
+
+        soon(answers_from_memory, within_s=20, what="the model is in memory for as long as it is asked")
         soon(lambda: server.figure("farero_model_loaded") == 0, within_s=20, what="and it leaves memory again")
 
 

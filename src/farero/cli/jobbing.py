@@ -94,7 +94,10 @@ def show(
 
 @jobs_app.command("run")
 def run(
-    name: str, because: session.Because = "", project: session.ProjectOption = session.HERE, as_json: output.JsonOption = False
+    name: str,
+    because: session.Because = "",
+    project: session.ProjectOption = session.HERE,
+    as_json: output.JsonOption = False,
 ) -> None:
     """Queue a run of a job now; the service carries it out."""
     with session.opened(project, as_json=as_json) as app:

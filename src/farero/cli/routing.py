@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farero.cli import output, session
-from farero.cli.models import Because
 from farero.core.window import duration_text, parse_duration
 from farero.errors import BadInput
 
@@ -66,7 +65,7 @@ def create(
     sticky: Annotated[bool, typer.Option("--sticky/--not-sticky", help="The same entity key goes to the same version.")] = False,
     shadow: ShadowOption = None,
     idle: IdleOption = None,
-    because: Because = "",
+    because: session.Because = "",
     project: session.ProjectOption = session.HERE,
     model: output.ModelOption = None,
     as_json: output.JsonOption = False,
@@ -90,7 +89,7 @@ def update(
     no_shadow: Annotated[bool, typer.Option("--no-shadow", help="No version scores copies any more.")] = False,
     idle: IdleOption = None,
     revision: RevisionOption = None,
-    because: Because = "",
+    because: session.Because = "",
     project: session.ProjectOption = session.HERE,
     as_json: output.JsonOption = False,
 ) -> None:
@@ -115,7 +114,7 @@ def split(
     name: str,
     route: RouteOption = None,
     revision: RevisionOption = None,
-    because: Because = "",
+    because: session.Because = "",
     project: session.ProjectOption = session.HERE,
     as_json: output.JsonOption = False,
 ) -> None:
@@ -132,7 +131,7 @@ def split(
 def delete(
     name: str,
     revision: RevisionOption = None,
-    because: Because = "",
+    because: session.Because = "",
     project: session.ProjectOption = session.HERE,
     as_json: output.JsonOption = False,
 ) -> None:

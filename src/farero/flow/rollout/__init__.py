@@ -277,9 +277,10 @@ class Rollouts:
         ).with_event(at, "opened", approval.FARERO, text)  # fmt: skip
         incidents.save(conn, found)
         title = f"{self.model}: {found.kind} opened ({found.severity})"
-        self._put(conn, found.severity, Message(
+        message = Message(
             id=f"{found.id}/1", event="incident.opened", severity=found.severity, title=title, text=found.because, model=self.model, at=at,
-        ))  # fmt: skip
+        )  # fmt: skip
+        outbox.announce(conn, self.channels, message, found.severity)
 
     def _announce(self, conn: Connection, event: str, severity: Severity, title: str, text: str, about: Rollout) -> None:
         at = self.clock.now()
