@@ -37,7 +37,7 @@ from benchmarks.serving.report import Table, machine, markdown, text  # noqa: E4
 
 from farero.core import performance  # noqa: E402
 from farero.core.prediction import Outputs  # noqa: E402
-from farero.core.window import parse_duration, window_at  # noqa: E402
+from farero.core.window import parse_duration, parse_window, window_at  # noqa: E402
 from farero.project.frame import frame, series  # noqa: E402
 from farero.project.infer import infer  # noqa: E402
 from farero.project.learning import TrainingSet  # noqa: E402
@@ -112,7 +112,7 @@ class Plain:
     def __init__(self, stream: Stream, path: Path, folder: Path) -> None:
         loaded = infer(path, time=stream.time, label=stream.label, root=folder)
         (self.project,) = loaded.projects.values()
-        self.size = parse_duration(stream.window)
+        self.size = parse_window(stream.window)
         self.rows = history.read(path, self.project.schema, self.project.label_spec, time=stream.time, label_column=stream.label)
         self.until = history.train_until(self.rows, stream.train_until, self.size)
         self.first = int(np.searchsorted(self.rows.times, stored.moment(self.until)))
@@ -125,7 +125,7 @@ class Plain:
         answers = np.empty(self.rows.count - self.first)
         begin, number = self.first, 0
         while begin < self.rows.count:
-            window = window_at(stored.aware(self.rows.times[begin]), self.size)
+            window = window_at(stored.aware(self.rows.times[begin]), self.size.span)
             end = int(np.searchsorted(self.rows.times, stored.moment(window.end)))
             answers[begin - self.first : end - self.first] = self._answer(model, begin, end)
             begin, number = end, number + 1

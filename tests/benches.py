@@ -17,7 +17,7 @@ from farero.core.label import LabelReceipt, LabelRow
 from farero.core.policy import PolicyRule
 from farero.core.schema import Rows, check_rows
 from farero.core.version import Move, Version
-from farero.core.window import Window
+from farero.core.window import Window, WindowSize
 from farero.loop import Loop, Turn
 from farero.ports import Limits
 from farero.project.load import Loaded
@@ -230,10 +230,11 @@ LOST = [40.0] * (ROWS // 2) + [2.0] * (ROWS // 2)
 """Labels of a day on which a candidate loses: it learns from a morning that the afternoon does not repeat."""
 
 
-def install(loaded: Loaded, folder: Path, rule: PolicyRule = ALWAYS) -> Installation:
+def install(loaded: Loaded, folder: Path, rule: PolicyRule = ALWAYS, size: WindowSize | None = None) -> Installation:
     """An installation under this rule, without a version."""
     plan = Plan(
-        root=loaded.root, model="points", data=Path("unused"), time="ts", label=None, label_time=None, until=T0, size=DAY, rule=rule
+        root=loaded.root, model="points", data=Path("unused"), time="ts", label=None, label_time=None, until=T0,
+        size=size or WindowSize(), rule=rule,
     )  # fmt: skip
     child = FailingChild()
     made = bench(loaded, plan, folder, child=child)

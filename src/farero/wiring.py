@@ -38,6 +38,7 @@ from farero.core.performance import METRICS
 from farero.core.policy import PolicyRule
 from farero.core.replayed import PolicyResult
 from farero.core.rollout import STAGING
+from farero.core.window import WindowSize
 from farero.errors import LogUnavailable
 from farero.flow.alert import Alert
 from farero.flow.decide import Decide
@@ -78,6 +79,7 @@ from farero.serving.privacy import Protector, log_shape
 from farero.serving.router import Router
 from farero.serving.shadow import SUFFIX, Shadow
 from farero.serving.spool import Spool
+from farero.serving.tally import Tally
 from farero.store.database import Store
 
 REPLAY_COMMAND = "from farero.wiring import replay_process; replay_process()"
@@ -215,11 +217,12 @@ class _Rooms:
     by_stages: bool = False
     """Whether versions go to production as projects declare it; a replay's go at once."""
 
-    def loop(self, model: str, *, rule: PolicyRule, size: timedelta, grace: timedelta) -> Loop:
+    def loop(self, model: str, *, rule: PolicyRule, size: WindowSize, grace: timedelta) -> Loop:
         """One model's steps under one policy."""
         project = self.loaded.projects[model]
         schema, label, train, kept = project.schema, project.label_spec, self.loaded.settings.train, self.loaded.settings.cache
         protector = Protector(self.key, schema)
+        tally = Tally(model=model, span=size.span, log=self.log)
         return Loop(
             predict=Predict(model=model, schema=schema, store=self.store, label=label, thresholds=project.thresholds, pool=self.pool,
                 spool=self.spool, protector=protector, router=self.router, meters=self.meters,
@@ -232,8 +235,8 @@ class _Rooms:
             record=Windows(model=model, size=size, grace=grace, store=self.store, log=self.log),
             label=Label(model=model, label=label, store=self.store, log=self.log, clock=self.clock),
             profile=BuildProfile(model=model, schema=schema, label=label, store=self.store, log=self.log, pool=self.pool),
-            intake=Intake(model=model, window_size=size, grace=grace, store=self.store),
-            lateness=Lateness(model=model, window_size=size, arrives_within=label.arrives_within, store=self.store),
+            intake=Intake(model=model, window_size=size, grace=grace, store=self.store, tally=tally),
+            lateness=Lateness(model=model, window_size=size, arrives_within=label.arrives_within, store=self.store, tally=tally),
             monitor=Monitor(
                 model=model, schema=schema, label=label, metric=project.metric, window_size=size, drift_rule=project.drift_rule,
                 detect=Detect(

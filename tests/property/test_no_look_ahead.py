@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from farero.adapters.inline_child import InlineChild
 from farero.core.policy import NAMED, PolicyRule
 from farero.core.replayed import DecisionResult, PolicyResult
+from farero.core.window import WindowSize
 from farero.project.load import Loaded, load
 from farero.replay import history as recorded
 from farero.replay import run
@@ -87,10 +88,10 @@ def live(loaded: Loaded, history: History, rule: PolicyRule) -> PolicyResult:
     with TemporaryDirectory() as name:
         plan = Plan(
             root=loaded.root, model="points", data=Path("unused"), time="ts", label=None, label_time=None, until=UNTIL,
-            size=timedelta(days=1), rule=rule,
+            size=WindowSize(), rule=rule,
         )  # fmt: skip
         return run(
-            bench(loaded, plan, Path(name), child=InlineChild()), history, policy=rule.name, until=UNTIL, size=timedelta(days=1),
+            bench(loaded, plan, Path(name), child=InlineChild()), history, policy=rule.name, until=UNTIL, size=WindowSize(),
             progress=lambda share, words: None,
         )  # fmt: skip
 

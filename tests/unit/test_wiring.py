@@ -4,9 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.benches import DAY, NEVER, T0, make_project, write_csv
+from tests.benches import NEVER, T0, make_project, write_csv
 
 from farero.adapters.manual_clock import ManualClock
+from farero.core.window import WindowSize
 from farero.errors import ConfigInvalid
 from farero.ports import LogShape
 from farero.project.load import load
@@ -16,7 +17,8 @@ from farero.wiring import bench, open_app, open_inferred, shapes
 
 def plan(root: Path, home: Path | None = None) -> Plan:
     return Plan(
-        root=root, model="points", data=Path("unused"), time="ts", label=None, label_time=None, until=T0, size=DAY, rule=NEVER, home=home
+        root=root, model="points", data=Path("unused"), time="ts", label=None, label_time=None, until=T0,
+        size=WindowSize(), rule=NEVER, home=home,
     )  # fmt: skip
 
 

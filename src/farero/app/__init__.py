@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from farero.core.rollout import RolloutRule
+    from farero.core.window import WindowSize
     from farero.ports import Clock, PredictionLog
     from farero.project.declare import Project
     from farero.project.settings import Settings
@@ -346,7 +347,7 @@ class App(Explaining, Jobbing, Judging, Performing, Profiling, Rolling, Tracking
         time: str,
         label: str | None = None,
         label_time: str | None = None,
-        window: timedelta | None = None,
+        window: WindowSize | None = None,
         train_until: str = "0.25",
         rules: Sequence[PolicyRule] = (),
         keep: bool = False,

@@ -45,7 +45,7 @@ class Explaining(Reading):
         _check(start, end)
         attempt(self._hand_over)  # what was predicted a moment ago counts
         step = EstimateWindows(
-            model=model, label=project.label_spec, metric=project.metric, window_size=project.window, store=self._store, log=self._log,
+            model=model, label=project.label_spec, metric=project.metric, window_size=project.window.span, store=self._store, log=self._log,
             pool=self._pool,
         )  # fmt: skip
         return step.report(start, end, version, now=self._clock.now())
@@ -72,7 +72,7 @@ class Explaining(Reading):
             _check(*against)
         attempt(self._hand_over)
         step = ExplainDrop(
-            model=model, schema=project.schema, label=project.label_spec, metric=project.metric, window_size=project.window,
+            model=model, schema=project.schema, label=project.label_spec, metric=project.metric, window_size=project.window.span,
             seed=project.seed, store=self._store, log=self._log, pool=self._pool,
         )  # fmt: skip
         return step.report(start, end, against=against, by=by, version=version, now=self._clock.now())

@@ -45,7 +45,7 @@ class Performing(Reading):
         judged = self._judged(model, version)
         attempt(self._hand_over)  # what was predicted a moment ago counts among the predictions
         step = Appraise(
-            model=model, schema=project.schema, label=project.label_spec, metric=project.metric, window_size=project.window,
+            model=model, schema=project.schema, label=project.label_spec, metric=project.metric, window_size=project.window.span,
             seed=project.seed, store=self._store, log=self._log,
         )  # fmt: skip
         asked = project.segments if by is None else by

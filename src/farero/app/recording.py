@@ -16,7 +16,6 @@ from farero.core.document_page import page
 from farero.core.fairness import GroupsOf
 from farero.core.run_report import RunReport, run_document
 from farero.core.side_by_side import SideBySide, side_by_side_document
-from farero.core.window import duration_text
 from farero.errors import BadInput
 from farero.flow.describe import Describe
 from farero.flow.report import Report
@@ -167,7 +166,7 @@ class Recording(Reading):
 
 
 def _watching(project: Project) -> tuple[str, ...]:
-    told = [f"Drift of features and answers in windows of {duration_text(project.window)}, by the rule {project.drift_rule}."]
+    told = [f"Drift of features and answers in windows of {project.window}, by the rule {project.drift_rule}."]
     told += [f"{metric} with the limit {limit:g}." for metric, limit in project.floors]
     if project.max_missing is not None:
         told.append(f"Missing values: at most {project.max_missing:.1%} of a feature.")

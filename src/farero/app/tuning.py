@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from farero.replay import monitors
 from farero.store import versions
 
 if TYPE_CHECKING:
+    from farero.core.window import WindowSize
     from farero.serving.pool import Pool
 
 
@@ -23,7 +24,7 @@ class Tuning(Reading):
     _pool: Pool
 
     def monitors(
-        self, model: str, *, data: Path | None = None, time: str = "", window: timedelta | None = None, train_until: str = "0.25",
+        self, model: str, *, data: Path | None = None, time: str = "", window: WindowSize | None = None, train_until: str = "0.25",
         start: datetime | None = None, end: datetime | None = None, progress: Callable[[float, str], None] = lambda share, words: None,
     ) -> Tuned:  # fmt: skip
         """How often ways to watch cry wolf, and how soon they see what changes.

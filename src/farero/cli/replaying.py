@@ -24,7 +24,7 @@ def replay(
     time: Annotated[str | None, typer.Option(help="The column that says when each row happened.")] = None,
     label: Annotated[str | None, typer.Option(help="The label's column; default: the project's label.")] = None,
     label_time: Annotated[str | None, typer.Option(help="A column that says when each label became known.")] = None,
-    window: Annotated[str | None, typer.Option(help="1d, 12h, 1w …; default: the project's.")] = None,
+    window: Annotated[str | None, typer.Option(help="1d, 12h, 1w, 1000 rows …; default: the project's.")] = None,
     train_until: Annotated[str, typer.Option(help="A time, or a share of the rows, that trains version 1.0.0.")] = "0.25",
     policy: Annotated[list[str] | None, typer.Option(help="farero, never, always, textbook or a TOML file; may be repeated.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained report here.")] = None,
@@ -46,13 +46,8 @@ def replay(
         if data is None or time is None:
             raise BadInput("A replay needs DATA and --time.", hint="Only --monitors-only does without, on the stored windows.")
     with session.opened_for_replay(project, data, time=time, label=label, as_json=as_json) as (app, inferred):
-        from farero.core.window import parse_duration
-
         name = app.only_model(model)
-        try:
-            size = parse_duration(window) if window else None
-        except ValueError as fault:
-            raise BadInput(str(fault)) from None
+        size = session.window(window)
         rules = [rule(app, name, words) for words in policy or ALL_POLICIES]
         with output.progress(f"Replaying {data.name} under {', '.join(rule.name for rule in rules)}") as move:
             result = app.replay(

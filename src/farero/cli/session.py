@@ -18,6 +18,7 @@ from farero.errors import BadInput, CallerError, FareroError, LogUnavailable
 
 if TYPE_CHECKING:
     from farero.app import App
+    from farero.core.window import WindowSize
 
 ProjectOption = Annotated[Path, typer.Option("--project", help="The folder with farero.toml.", show_default="the current folder")]
 HERE = Path()
@@ -146,3 +147,17 @@ def moment(text: str | None) -> datetime | None:
     except ValueError:
         raise BadInput(f"{text!r} is not a time.", hint="Write it like 2012-01-31 or 2012-01-31T12:00Z.") from None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def window(text: str | None) -> WindowSize | None:
+    """The size of windows given on the command line.
+
+    Raises:
+        BadInput: it is neither a duration nor a number of rows.
+    """
+    from farero.core.window import parse_window
+
+    try:
+        return parse_window(text) if text else None
+    except ValueError as fault:
+        raise BadInput(str(fault)) from None

@@ -13,7 +13,6 @@ from farero.errors import BadInput
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from datetime import timedelta
 
     from farero.app import App
     from farero.core.advice import Advice
@@ -27,7 +26,7 @@ def tune(
     budget: Annotated[str, typer.Option(help="False alarms that you accept: 1 per year, 2 per month, 1 per 5 years …")] = "1 per year",
     time: Annotated[str | None, typer.Option(help="The column of DATA that says when each row happened.")] = None,
     label: Annotated[str | None, typer.Option(help="The label's column, where there is no project to say it.")] = None,
-    window: Annotated[str | None, typer.Option(help="1d, 12h, 1w …; default: the project's.")] = None,
+    window: Annotated[str | None, typer.Option(help="1d, 12h, 1w, 1000 rows …; default: the project's.")] = None,
     train_until: Annotated[str, typer.Option(help="A time, or a share of the rows, until which DATA is taken as normal.")] = "0.25",
     since: Annotated[str | None, typer.Option("--from", help="Only stored windows that start at this time or later.")] = None,
     until: Annotated[str | None, typer.Option("--to", help="Only stored windows that end by this time.")] = None,
@@ -79,7 +78,7 @@ def measured(
     until: str | None = None,
 ) -> Tuned:  # fmt: skip
     """Every way to watch on the same windows, with a bar while it lasts."""
-    size = _duration(window)
+    size = session.window(window)
     with output.progress(f"Watching {data.name if data else 'the stored windows'} in many ways at once") as move:
         return app.monitors(
             name, data=data, time=time or "", window=size, train_until=train_until, start=session.moment(since), end=session.moment(until),
@@ -117,19 +116,8 @@ def _delays(one: Judged, changes: list[str]) -> list[str]:
     return ["> 60" if one.delays[change].median is None else str(one.delays[change].median) for change in changes]
 
 
-def _duration(window: str | None) -> timedelta | None:
-    from farero.core.window import parse_duration
-
-    try:
-        return parse_duration(window) if window else None
-    except ValueError as fault:
-        raise BadInput(str(fault)) from None
-
-
 def _size(app: App, name: str, window: str | None) -> str:
-    from farero.core.window import duration_text
-
-    return duration_text(_duration(window) or app.project(name).window)
+    return str(session.window(window) or app.project(name).window)
 
 
 def _opened(

@@ -124,7 +124,7 @@ class Bands:
         return EPOCH.timestamp() + (number + 1) * self.size_s + self.ahead_s[column]
 
 
-def learn(reference: Reference, days: Days, size_s: float | None) -> Bands:
+def learn(reference: Reference, days: Days, size_s: float | None, *, a_year: float | None = None) -> Bands:
     """Learn the bands of a reference.
 
     A share is drawn towards its weekday as far as weekdays differ (`core.unrest`). How sure it is: the upper Clopper-Pearson limit over all
@@ -137,6 +137,7 @@ def learn(reference: Reference, days: Days, size_s: float | None) -> Bands:
         reference: what profiles are counted on.
         days: its own windows.
         size_s: length of a window [s]; None = windows by count, which have no weekday.
+        a_year: windows a year; None = as many as of this length, one a day where they go by count.
 
     Raises:
         ValueError: the windows were read on another reference.
@@ -150,7 +151,7 @@ def learn(reference: Reference, days: Days, size_s: float | None) -> Bands:
     own = plan.columns[: len(reference.columns)]
     hits, rows, keys = _counted(own, held, days)
     period = season(size_s, len(days.numbers))
-    chance = FALSE_FINDINGS_A_YEAR / (windows_a_year(size_s or 86_400.0) * max(len(keys) + len(own), 1))
+    chance = FALSE_FINDINGS_A_YEAR / ((a_year or windows_a_year(size_s or 86_400.0)) * max(len(keys) + len(own), 1))
     return Bands(
         chance=chance, period=period, shares=_shares(keys, hits, rows, days.numbers, period, chance),
         largest={column.name: _largest(column, held) for column in own},

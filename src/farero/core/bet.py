@@ -69,7 +69,9 @@ class Played:
     most: float
 
 
-def group(reference: Reference, days: Days, preset: PresetName, size_s: float, limits: Sequence[float]) -> list[tuple[list[int], Evidence]]:
+def group(
+    reference: Reference, days: Days, preset: PresetName, size_s: float | None, limits: Sequence[float]
+) -> list[tuple[list[int], Evidence]]:
     """Detectors fitted at each limit, those that differ in nothing else together: places of the limits, and the detector."""
     plan = layout(reference)
     made: list[tuple[list[int], Evidence]] = []
@@ -84,7 +86,9 @@ def group(reference: Reference, days: Days, preset: PresetName, size_s: float, l
     return made
 
 
-def evidence(reference: Reference, days: Days, preset: PresetName, size_s: float, limit: float, windows: Stack) -> tuple[Evidence, Floats]:
+def evidence(
+    reference: Reference, days: Days, preset: PresetName, size_s: float | None, limit: float, windows: Stack
+) -> tuple[Evidence, Floats]:
     """A detector fitted on these days, and its evidence of these windows."""
     fitted = fit(layout(reference), days, preset=preset, size_s=size_s, limit=limit)
     made = Evidence(baseline=fitted, weights=np.exp(fitted.log_weights))
@@ -176,7 +180,7 @@ def together(numbers: Counts, period: int, length: int, random: np.random.Genera
     return drawn.reshape(-1)[:length]
 
 
-def resampled(days: Days, size_s: float, random: np.random.Generator) -> Days:
+def resampled(days: Days, size_s: float | None, random: np.random.Generator) -> Days:
     """As many windows as a reference has, drawn from it anew, each on its own weekday."""
     period = season(size_s, len(days.numbers))
     order = together(days.numbers, period, len(days.numbers), random)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from farero.core.appraisal import named
 from farero.core.approval import Approval
@@ -19,7 +19,7 @@ from farero.core.run_report import how_judged, metrics_table, moves_table
 from farero.core.schema import Field
 from farero.core.segments import BySegment
 from farero.core.version import Move, Version
-from farero.core.window import duration_text
+from farero.core.window import WindowSize, duration_text
 from farero.errors import counted
 
 _MOST_ROWS = 40
@@ -68,7 +68,7 @@ class Card:
     metric: str
     features: tuple[Field, ...]
     personal: tuple[str, ...]
-    window: timedelta
+    window: WindowSize
     drift_rule: str
     drift_a_year: float
     learnt: Rows = Rows()
@@ -221,7 +221,7 @@ def fairness_tables(by: GroupsOf) -> list[Table]:
 
 def _seen(card: Card) -> list[Block]:
     seen = card.seen
-    told = f"{counted(seen.windows, 'window')} of {duration_text(card.window)} answered by it were watched; {seen.drifted} drifted."
+    told = f"{counted(seen.windows, 'window')} of {card.window} answered by it were watched; {seen.drifted} drifted."
     rows = tuple(
         (moment(one.opened), one.kind, one.severity, moment(one.resolved) if one.resolved else "open", one.because)
         for one in seen.incidents[:_MOST_ROWS]

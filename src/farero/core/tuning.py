@@ -126,7 +126,8 @@ class Records:
         days: its windows, which detectors are fitted on.
         normal: windows taken as free of drift.
         recorded: windows to play through; may be the normal ones.
-        size_s: length of a window [s].
+        size_s: length of a window [s]; None = windows by count.
+        a_year: windows a year; None = as many as of this length.
         models: of the installation; spend: share of a model's budget that its inputs have [0-1].
         fresh: whether the normal windows are others than those of the reference. Where they are the same, each simulated year gets a
             baseline from windows drawn anew, or the detector would be asked about what it has learnt by heart.
@@ -136,10 +137,16 @@ class Records:
     days: Days
     normal: Stack
     recorded: Stack
-    size_s: float
+    size_s: float | None
+    a_year: float | None = None
     models: int = 1
     spend: float = 1.0
     fresh: bool = True
+
+    @property
+    def windows_a_year(self) -> float:
+        """As they say, or as many as of this length; one a day where nothing is said."""
+        return self.a_year or windows_a_year(self.size_s or 86_400.0)
 
 
 def compare(
@@ -206,7 +213,7 @@ def _rules(
         ]
         for name, each in changed.items()
     }  # fmt: skip
-    a_year = windows_a_year(records.size_s)
+    a_year = records.windows_a_year
     made: dict[Watching, Judged] = {}
     for one in watching:
 
@@ -230,7 +237,7 @@ def _detectors(
     records: Records, watching: Sequence[Watching], preset: PresetName, pool: Stack, changed: Mapping[str, list[tuple[int, Stack]]],
     starts: Counts, years: int, seed: int,
 ) -> dict[Watching, Judged]:  # fmt: skip
-    size_s, a_year = records.size_s, windows_a_year(records.size_s)
+    size_s, a_year = records.size_s, records.windows_a_year
     limits = [a_year * records.models / records.spend / (one.a_year or 1.0) for one in watching]
     usual = limits[len(limits) // 2]
     random = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ from datetime import datetime
 from farero.core import incident as incidents_core
 from farero.core.finding import Finding, FindingKind, Severity
 from farero.core.incident import Incident
-from farero.core.window import Window
+from farero.core.window import Window, stamp
 from farero.errors import BadInput
 from farero.ports import Message
 from farero.store import incidents, outbox, steps
@@ -49,7 +49,7 @@ class Alert:
                 model=self.model,
                 version=version,
                 at=window.end,
-                new_id=f"{self.model}-{window.end:%Y%m%dT%H%M}",
+                new_id=f"{self.model}-{stamp(window.end)}",
             )
             for incident in updated.changed:
                 incidents.save(conn, incident)

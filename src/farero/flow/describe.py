@@ -22,6 +22,7 @@ from farero.core.schema import Schema
 from farero.core.segments import by_segment, cut, features_named
 from farero.core.side_by_side import KnownRows, SideBySide, differing
 from farero.core.version import Version, compare_versions
+from farero.core.window import WindowSize
 from farero.errors import BadInput, Corrupt
 from farero.ports import Clock, ModelFiles, PredictionLog
 from farero.serving import frozen, stored
@@ -54,7 +55,7 @@ class Describe:
     schema: Schema
     label: LabelSpec
     metric: str
-    window_size: timedelta
+    window_size: WindowSize
     segments: tuple[str, ...]
     groups: tuple[str, ...]
     max_gap: float | None
@@ -221,14 +222,14 @@ class Describe:
         return Seen(windows=len(watched), drifted=drifted, incidents=own)
 
     def _learnt(self, version: Version) -> Rows:
-        """The time that the kept windows of its reference span; the newest of them, where it learnt from more."""
+        """The time that the kept windows of its reference span; the newest of them, where it learnt from more. By count, nobody knows."""
         try:
             days = frozen.days(self.files.open(version.digest), self.window_size)
         except Corrupt:
             return Rows()
-        if days is None or len(days.numbers) < 2:
+        if days is None or len(days.numbers) < 2 or self.window_size.rows is not None:
             return Rows()
-        first = stored.window_of(int(days.numbers.min()), self.window_size)
+        first = stored.window_of(int(days.numbers.min()), self.window_size.span)
         return Rows(count=version.trained_rows, start=first.start, end=version.trained_until)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from farero.core import maturity
 from farero.core.finding import Finding
 from farero.core.maturity import LEAST_EARLIER, MOST_EARLIER, Cohort
-from farero.core.window import Window, window_at
+from farero.core.window import Window, WindowSize, window_at
 from farero.serving import stored
+from farero.serving.tally import Tally
 from farero.store import labels, observations
 from farero.store.database import Store
 
@@ -24,9 +25,10 @@ class Lateness:
     """Watches how quickly labels of one model come. `arrives_within`: how long they may take."""
 
     model: str
-    window_size: timedelta
+    window_size: WindowSize
     arrives_within: timedelta
     store: Store
+    tally: Tally
     _rows: dict[datetime, int] = field(default_factory=dict)
     _mature: dict[datetime, Cohort] = field(default_factory=dict)
     """By start, windows that labels do not reach any more: to count all labels anew with each window would cost too much."""
@@ -34,18 +36,24 @@ class Lateness:
     def check(self, window: Window, rows: int) -> list[Finding]:
         """What the labels known at a window's end are worth, beside those that earlier windows had at the same age.
 
-        Windows that are put together are looked at when the last of them has closed.
+        Windows that are put together are looked at when the last of them has closed; by count, the days that ended with a window.
 
         Args:
             window: that has just closed.
             rows: that it holds.
         """
-        size = maturity.cohort_size(self.window_size, self.arrives_within, MOST_OPEN)
-        at = window.end
-        if window_at(at, size).start != at:
-            return []
+        size = maturity.cohort_size(self.window_size.span, self.arrives_within, MOST_OPEN)
+        at = window_at(window.end, size).start
         first = at - (MOST_EARLIER + 1) * size - self.arrives_within
-        self._learn(window, rows, first)
+        if self.window_size.rows is not None:
+            if at <= window.start:
+                return []
+            self._rows.clear()
+            self._rows.update(self.tally.between(first, at))
+        elif at != window.end:
+            return []
+        else:
+            self._learn(window, rows, first)
         held: dict[datetime, int] = {}
         for start, count in sorted(self._rows.items()):
             together = window_at(start, size).start
@@ -60,7 +68,7 @@ class Lateness:
         """Note how many rows each window holds, those of windows that another process took through the loop included."""
         newest = max(self._rows, default=None)
         with self.store.read() as conn:
-            seen = observations.since(conn, self.model, first if newest is None else newest + self.window_size)
+            seen = observations.since(conn, self.model, first if newest is None else newest + self.window_size.span)
         self._rows.update({one.window.start: one.rows for one in seen if one.window.start < window.start})
         self._rows[window.start] = rows
         for start in [start for start in self._rows if start < first or start > window.start]:

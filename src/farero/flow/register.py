@@ -7,13 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from farero.core import performance
 from farero.core.label import LabelSpec
 from farero.core.schema import Schema
 from farero.core.version import Version, next_number
+from farero.core.window import WindowSize
 from farero.errors import BadInput, TrainFailed, counted
 from farero.ports import Child, Clock, Limits, ModelFiles
 from farero.serving import engine, frozen
@@ -42,7 +42,7 @@ class Register:
     schema: Schema
     label: LabelSpec
     metric: str
-    window_size: timedelta
+    window_size: WindowSize
     environment: Mapping[str, str]
     limits: Limits
     store: Store

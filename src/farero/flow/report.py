@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from farero.core.finding import Severity
 from farero.core.measured import Measured, measure
@@ -24,7 +24,7 @@ from farero.telemetry import log
 
 _DAY = timedelta(days=1)
 _AT_A_TIME = 20
-_LOOP = re.compile(r"loop/(\d{4}-\d\d-\d\dT\d\d:\d\dZ)/(\d{4}-\d\d-\d\dT\d\d:\d\dZ)")
+_LOOP = re.compile(r"loop/([\dT:.-]+Z/[\dT:.-]+Z)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,5 +130,4 @@ def _decided(conn: Connection, model: str, run: str) -> StoredDecision | None:
     named = _LOOP.search(run)
     if named is None:
         return None
-    start, end = (datetime.fromisoformat(text) for text in named.groups())
-    return decisions.find(conn, model, Window(start=start, end=end))
+    return decisions.find(conn, model, Window.parse(named[1]))

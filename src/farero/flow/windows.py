@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from farero.core.window import Window
+from farero.core.window import Window, WindowSize
 from farero.errors import IllegalMove
 from farero.ports import PredictionLog
 from farero.serving import stored
@@ -20,7 +20,7 @@ class Windows:
     """The windows of one model, in order, each until it has been through the loop."""
 
     model: str
-    size: timedelta
+    size: WindowSize
     grace: timedelta
     store: Store
     log: PredictionLog
@@ -29,14 +29,20 @@ class Windows:
         """Windows that ended at least `grace` before `at`, hold predictions and have not been through the loop yet, oldest first.
 
         The grace lets rows that other processes recorded last reach the log. Spans without a prediction make no window.
+        A window by count is complete with its last row; the grace is the same.
         """
         with self.store.read() as conn:
             last = steps.last_end(conn, self.model, "done")
         table = self.log.read(self.model, last, at, ["time"])
         if table.num_rows == 0:
             return []
-        numbers = np.unique(stored.window_numbers(stored.times(table), self.size))
-        windows = [stored.window_of(int(number), self.size) for number in numbers]
+        times = stored.times(table)
+        if self.size.rows is not None:
+            windows = stored.cut(np.sort(times), self.size.rows, last)
+        else:
+            windows = [
+                stored.window_of(number, self.size.span) for number in np.unique(stored.window_numbers(times, self.size.span)).tolist()
+            ]
         return [window for window in windows if window.end + self.grace <= at and (last is None or window.start >= last)]
 
     def done(self, window: Window) -> None:
@@ -63,4 +69,4 @@ class Windows:
         """The span from the last window's end to `at`: what a training by hand is booked under."""
         with self.store.read() as conn:
             last = steps.last_end(conn, self.model, "done")
-        return Window(start=min(last or at - self.size, at), end=at)
+        return Window(start=min(last or at - self.size.span, at), end=at)

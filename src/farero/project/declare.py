@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias, cast, get_args, overload
 
-from farero.core.window import parse_duration
+from farero.core.window import WindowSize, parse_duration, parse_window
 from farero.project.calls import caller, forgive
 from farero.project.features import Declared, Features, PersonalRule, declared
 from farero.project.learning import Binary, Classes, Classifier, Label, Number, Regressor, TrainingSet
@@ -206,9 +206,9 @@ class Project:
         return get_args(RegressionMetric) if self.kind == "number" else get_args(ClassificationMetric)
 
     @property
-    def window(self) -> timedelta:
+    def window(self) -> WindowSize:
         """How often the model is looked at."""
-        return parse_duration(self.policy.window)
+        return parse_window(self.policy.window)
 
     @property
     def drift_rule(self) -> DriftRule:

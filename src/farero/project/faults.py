@@ -7,14 +7,14 @@ import inspect
 import math
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
 from farero.core.job import Missed
 from farero.core.schema import Fault, denied_name
-from farero.core.window import parse_duration
+from farero.core.window import parse_duration, parse_window
 from farero.project.calls import UNKNOWN, Place
 from farero.project.candidate_faults import of_training
 from farero.project.declare import LOWER_IS_BETTER, Project
@@ -236,8 +236,8 @@ class _Faults:
                 self.add(monitor.place, word, "not-one-of", f"there is no feature {name!r} to divide by; {_near(name, known)}")
 
     def _policy(self, policy: Any, kind: str | None, features: Any) -> None:
-        for name in ("cooldown", "window"):
-            self._duration(policy.place, name, getattr(policy, name))
+        self._duration(policy.place, "cooldown", policy.cooldown)
+        self._duration(policy.place, "window", policy.window, parse_window)
         if policy.look_back is not None:
             self._duration(policy.place, "look_back", policy.look_back)
         for name in ("performance_drop", "holdout_share", "share", "budget"):
@@ -281,9 +281,9 @@ class _Faults:
         self.add(place, subject, "unknown-metric", f"there is no metric {metric!r}; {_near(metric, fitting)}")
         return False
 
-    def _duration(self, place: Place, subject: str, value: object) -> None:
+    def _duration(self, place: Place, subject: str, value: object, parse: Callable[[str], object] = parse_duration) -> None:
         try:
-            parse_duration(value)  # type: ignore[arg-type]
+            parse(value)  # type: ignore[arg-type]
         except ValueError as error:
             self.add(place, subject, "bad-duration", str(error))
         except (TypeError, OverflowError):

@@ -47,7 +47,7 @@ class Policy:
         train_rows: a training on fewer rows is refused.
         leakage: what becomes of a training whose rows have a feature that determines the label. One that equals it is always refused,
             unless "allow".
-        window: how often the model is looked at.
+        window: how often the model is looked at: after a time, such as "6h", "1d", "1w", or after so many rows, such as "1000 rows".
         performance_drop: relative fall under the version's own baseline that counts [0-1].
         min_rows: least number of new labelled rows for a training.
         holdout_share: the newest share of the new rows, which judges candidate and production [0-1].

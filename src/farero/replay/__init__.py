@@ -15,7 +15,7 @@ from farero.core import performance
 from farero.core.label import LabelRow, LabelSpec
 from farero.core.prediction import Outputs
 from farero.core.replayed import DecisionResult, PolicyResult, WindowResult
-from farero.core.window import Window, window_at
+from farero.core.window import Window, WindowSize, window_at
 from farero.loop import Loop, Turn
 from farero.replay.estimated import Estimates
 from farero.replay.history import History
@@ -63,7 +63,7 @@ class _Served:
     estimated: float | None
 
 
-def run(bench: Bench, history: History, *, policy: str, until: datetime, size: timedelta, progress: Progress) -> PolicyResult:
+def run(bench: Bench, history: History, *, policy: str, until: datetime, size: WindowSize, progress: Progress) -> PolicyResult:
     """Live the history after `until` under one policy; the part before it trains version 1.0.0.
 
     Each window is predicted by the version in production at its start; at its end the labels that are known by then
@@ -88,7 +88,7 @@ def run(bench: Bench, history: History, *, policy: str, until: datetime, size: t
         upto = int(np.searchsorted(history.known[arrivals], stored.moment(window.end), side="right"))
         _tell(bench, history, arrivals[told:upto], window_of=served)
         told = upto
-        if _is_whole(history, window, number == len(windows) - 1):
+        if _is_whole(history, window, number == len(windows) - 1, size, end - begin):
             turns.update({turn.window.end: turn for turn in bench.loop.turn(window.end)})
         else:
             bench.loop.record.done(window)  # a live loop that goes on from here must not judge it either
@@ -107,20 +107,35 @@ def _start(bench: Bench, history: History, first: int, until: datetime) -> None:
     bench.loop.promote.apply(trained.version, verdict, by="replay")
 
 
-def _windows(history: History, first: int, size: timedelta) -> list[tuple[Window, int, int]]:
+def _windows(history: History, first: int, size: WindowSize) -> list[tuple[Window, int, int]]:
     found: list[tuple[Window, int, int]] = []
     begin = first
+    if size.rows is not None:
+        for window in stored.cut(history.times[first:], size.rows, None):
+            end = int(np.searchsorted(history.times, stored.moment(window.end)))
+            found.append((window, begin, end))
+            begin = end
+        if begin < history.count:  # the rows of a window that is not full
+            rest = Window(start=found[-1][0].end if found else stored.aware(history.times[first]), end=_after(history.times[-1]))
+            found.append((rest, begin, history.count))
+        return found
     while begin < history.count:
-        window = window_at(stored.aware(history.times[begin]), size)
+        window = window_at(stored.aware(history.times[begin]), size.span)
         end = int(np.searchsorted(history.times, stored.moment(window.end)))
         found.append((window, begin, end))
         begin = end
     return found
 
 
-def _is_whole(history: History, window: Window, is_last: bool) -> bool:
+def _after(time: np.datetime64) -> datetime:
+    return stored.aware(time) + timedelta(microseconds=1)
+
+
+def _is_whole(history: History, window: Window, is_last: bool, size: WindowSize, rows: int) -> bool:
     """Whether the history lasts to the end of its last window, all but a tenth; what happened in the rest of it nobody recorded, so nobody
     could have judged it."""
+    if size.rows is not None:
+        return rows >= size.rows
     return not is_last or stored.aware(history.times[-1]) >= window.end - (window.end - window.start) / 10
 
 
@@ -133,7 +148,7 @@ def _predict(bench: Bench, history: History, window: Window, begin: int, end: in
 
 
 def _request_id(window: Window) -> str:
-    return f"replay-{window.start:%Y%m%dT%H%M%S}"
+    return f"replay-{window.start:%Y%m%dT%H%M%S}" + (f".{window.start:%f}" if window.start.microsecond else "")
 
 
 def _tell(bench: Bench, history: History, positions: NDArray[np.intp], window_of: list[_Served]) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from farero.core.performance import METRICS
 from farero.core.policy import PolicyRule
 from farero.core.replayed import ReplayResult
-from farero.core.window import duration_text
+from farero.core.window import WindowSize
 from farero.project.declare import Project
 from farero.replay import history as recorded
 from farero.replay.side_by_side import Plan, ProgressOf, run_all
@@ -37,7 +36,7 @@ class Question:
     time: str
     label: str | None
     label_time: str | None
-    window: timedelta | None
+    window: WindowSize | None
     train_until: str
     rules: Sequence[PolicyRule]
     keep: bool
@@ -74,7 +73,7 @@ def replay(question: Question, command: str, *, at_once: int, progress: Progress
         start=stored.aware(history.times[0]),
         end=stored.aware(history.times[-1]),
         train_until=until,
-        window=duration_text(size),
+        window=str(size),
         metric=project.metric,
         higher_is_better=METRICS[project.metric].higher_is_better,
         policies=policies,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from farero.core.label import LabelRow, LabelSpec, encode_labels
 from farero.core.schema import Fault, Rows, Schema, check_columns
-from farero.core.window import window_at
+from farero.core.window import WindowSize, window_at
 from farero.errors import BadInput
 from farero.project.table import parse_times, read_table
 from farero.serving import stored
@@ -201,8 +201,8 @@ def _moments(values: NDArray[Any] | None, count: int, name: str) -> list[datetim
     return [None if np.isnat(time) else stored.aware(time) for time in parse_times(values, name=name)]
 
 
-def train_until(history: History, text: str, size: timedelta) -> datetime:
-    """The moment named by a time or by a share of the rows [0-1]; a share is rounded down to the start of a window.
+def train_until(history: History, text: str, size: WindowSize) -> datetime:
+    """The moment named by a time or by a share of the rows [0-1]; a share is rounded down to the start of a window of time.
 
     Raises:
         BadInput: it is neither, or leaves nothing on one side of it.
@@ -215,7 +215,7 @@ def train_until(history: History, text: str, size: timedelta) -> datetime:
         if not 0 < share < 1:
             raise BadInput(f"--train-until {text} is not a share between 0 and 1.", hint="Write 0.25, or a time such as 2012-01-01.")
         at = stored.aware(history.times[int(history.count * share)])
-        moment = window_at(at, size).start
+        moment = window_at(at, size.span).start if size.rows is None else at
         if stored.moment(moment) <= history.times[0]:
             moment = at
     before = int(np.searchsorted(history.times, stored.moment(moment)))

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from farero.core import profile as profiles
+from farero.core.baseline import windows_a_year
 from farero.core.days import Days, gather
 from farero.core.profile import Profile
 from farero.core.reference import Reference, build_reference
@@ -17,7 +19,7 @@ from farero.core.schema import Schema, check_columns
 from farero.core.scores import layout, read
 from farero.core.stacked import Stack, stack
 from farero.core.tuning import WATCHING, Records, Tuned, compare
-from farero.core.window import Window
+from farero.core.window import Window, WindowSize
 from farero.errors import BadInput, counted
 from farero.flow.monitor.detect import SHARES
 from farero.project.table import parse_times, read_table
@@ -46,7 +48,7 @@ class Question:
 
     model: str
     schema: Schema
-    size: timedelta
+    size: WindowSize
     models: int
     seed: int
 
@@ -64,8 +66,8 @@ def of_file(asked: Question, path: Path, *, time: str, until: str, progress: Pro
     """
     history = _rows(asked.schema, path, time)
     first = int(np.searchsorted(history.times, stored.moment(train_until(history, until, asked.size))))
-    numbers = stored.window_numbers(history.times, asked.size)
     oldest = max(first - REFERENCE_ROWS, 0)
+    numbers = np.append(stored.window_index(history.times[:first], asked.size), _counted_on(history.times[first:], asked.size))
     used = {name: values[oldest:first] for name, values in history.rows.columns.items()}
     reference = build_reference(asked.schema, used, None, numbers[oldest:first])
     starts = np.flatnonzero(np.diff(numbers[oldest:], prepend=numbers[oldest] - 1)) + oldest
@@ -82,9 +84,11 @@ def of_file(asked: Question, path: Path, *, time: str, until: str, progress: Pro
     normal, recorded = stack(reference, made[:known], of[:known]), stack(reference, made[known:], of[known:])
     plan = layout(reference)
     days = gather([read(plan, profile, number) for profile, number in zip(made[:known], of[:known], strict=True)])
+    a_year = _a_year(asked.size, len(made), history.times[oldest], history.times[-1])
     return _compared(
-        asked, reference, days, normal, recorded, fresh=False, progress=lambda share, words: progress(0.6 + 0.4 * share, words)
-    )
+        asked, reference, days, normal, recorded, fresh=False, a_year=a_year,
+        progress=lambda share, words: progress(0.6 + 0.4 * share, words),
+    )  # fmt: skip
 
 
 def of_store(asked: Question, store: Store, loaded: Loaded, *, start: datetime | None, end: datetime | None, progress: ProgressOf) -> Tuned:
@@ -109,8 +113,10 @@ def of_store(asked: Question, store: Store, loaded: Loaded, *, start: datetime |
         held = stored_profiles.between(conn, asked.model, number, start or stored.aware(np.datetime64(0, "us")), end)
     windows = [(window, profile) for window, body in held if (profile := Profile.from_bytes(body)).edges_hash == reference.edges_hash]
     _check_enough(len(windows), f"stored for {asked.model} {number}")
-    recorded = stack(reference, [profile for _, profile in windows], _numbers([window for window, _ in windows], asked.size))
-    return _compared(asked, reference, days, recorded, recorded, fresh=True, progress=progress)
+    recorded = stack(reference, [profile for _, profile in windows], _numbers([window for window, _ in windows], asked.size.step))
+    first, last = stored.moment(windows[0][0].start), stored.moment(windows[-1][0].end)
+    a_year = _a_year(asked.size, len(windows), first, last)
+    return _compared(asked, reference, days, recorded, recorded, fresh=True, a_year=a_year, progress=progress)
 
 
 def _rows(schema: Schema, path: Path, time: str) -> History:
@@ -139,13 +145,24 @@ def _rows(schema: Schema, path: Path, time: str) -> History:
 
 
 def _compared(
-    asked: Question, reference: Reference, days: Days, normal: Stack, recorded: Stack, *, fresh: bool, progress: ProgressOf
+    asked: Question, reference: Reference, days: Days, normal: Stack, recorded: Stack, *, fresh: bool, a_year: float, progress: ProgressOf
 ) -> Tuned:
     records = Records(
-        reference=reference, days=days, normal=normal, recorded=recorded, size_s=asked.size.total_seconds(), models=asked.models,
+        reference=reference, days=days, normal=normal, recorded=recorded, size_s=asked.size.seconds, a_year=a_year, models=asked.models,
         spend=SHARES["inputs"], fresh=fresh,
     )  # fmt: skip
     return compare(records, watching=WATCHING, years=FRESH_YEARS if fresh else YEARS, seed=asked.seed, progress=progress)
+
+
+def _a_year(size: WindowSize, windows: int, first: np.datetime64, last: np.datetime64) -> float:
+    """Windows a year; by count, as many as there were in this span."""
+    span_s = float((last - first) / np.timedelta64(1, "s"))
+    return windows_a_year(size.seconds if size.seconds is not None else max(span_s, 1.0) / windows)
+
+
+def _counted_on(times: NDArray[np.datetime64], size: WindowSize) -> NDArray[np.int64]:
+    """Windows of rows that come after the reference; by count, rows that do not fill one at the end are one too."""
+    return stored.window_numbers(times, size.span) if size.rows is None else np.arange(len(times), dtype=np.int64) // size.rows
 
 
 def _numbers(windows: Sequence[Window], size: timedelta) -> list[int]:

@@ -10,12 +10,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from queue import Queue
 
 from farero.core.policy import PolicyRule
 from farero.core.replayed import PolicyResult
+from farero.core.window import WindowSize
 from farero.errors import FareroError
 
 
@@ -33,7 +34,7 @@ class Plan:
     label: str | None
     label_time: str | None
     until: datetime
-    size: timedelta
+    size: WindowSize
     rule: PolicyRule
     home: Path | None = None
     inferred: bool = False

@@ -253,7 +253,7 @@ def _model_out(app: App, model: str, status: str, production: str | None) -> b.M
     project = app.project(model)
     return b.ModelOut(
         model=model, status=status, production=production, label=project.label_spec.name, kind=project.label_spec.kind,
-        metric=project.metric, window_s=project.window.total_seconds(),
+        metric=project.metric, window_s=project.window.seconds, window_rows=project.window.rows,
     )  # fmt: skip
 
 

@@ -223,7 +223,8 @@ class ModelOut(BaseModel):
     label: str
     kind: str
     metric: str
-    window_s: float
+    window_s: float | None
+    window_rows: int | None = None
 
 
 class FindingOut(BaseModel):

@@ -19,6 +19,7 @@ from farero.core.prediction import Outputs
 from farero.core.reference import build_reference
 from farero.core.schema import Schema
 from farero.core.series import Series, of_labels
+from farero.core.window import WindowSize
 from farero.errors import Corrupt
 from farero.serving import stored
 from farero.serving.layout import DAYS, JUDGED, LABELS, REFERENCE
@@ -34,7 +35,7 @@ _SIZE: Final = Struct("<q")
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def freeze(folder: Path, schema: Schema, label: LabelSpec, window_size: timedelta, learnt: Labelled, judged: Labelled | None) -> None:
+def freeze(folder: Path, schema: Schema, label: LabelSpec, window_size: WindowSize, learnt: Labelled, judged: Labelled | None) -> None:
     """Write a version's context into its folder.
 
     Args:
@@ -46,20 +47,20 @@ def freeze(folder: Path, schema: Schema, label: LabelSpec, window_size: timedelt
     """
     recent = learnt.where(np.arange(learnt.count) >= learnt.count - REFERENCE_ROWS)
     outputs = judged.outputs if judged is not None else None
-    windows = stored.window_numbers(recent.times, window_size)
+    windows = stored.window_index(recent.times, window_size)
     reference = build_reference(schema, recent.columns, outputs, windows)
     (folder / REFERENCE).write_bytes(reference.to_bytes())
-    of_answers = stored.window_numbers(judged.times, window_size) if judged is not None else None
+    of_answers = stored.window_index(judged.times, window_size) if judged is not None else None
     made = days_of(reference, recent.columns, outputs, windows, of_answers)
-    (folder / DAYS).write_bytes(_SIZE.pack(window_size // _MICROSECOND) + made.to_bytes())
+    (folder / DAYS).write_bytes(_SIZE.pack(_kept(window_size)) + made.to_bytes())
     (folder / LABELS).write_bytes(of_labels(label.kind, label.classes, recent.labels, windows).to_bytes())
     if judged is not None and outputs is not None:
         newest = judged.where(np.arange(judged.count) >= judged.count - JUDGED_ROWS)
         feather.write_feather(_to_table(schema, newest), str(folder / JUDGED), compression="zstd")
 
 
-def days(folder: Path, window_size: timedelta) -> Days | None:
-    """The windows of a version's reference; None where it has none, or of another length than the windows now.
+def days(folder: Path, window_size: WindowSize) -> Days | None:
+    """The windows of a version's reference; None where it has none, or of another size than the windows now.
 
     Raises:
         Corrupt: the file is something else.
@@ -71,7 +72,7 @@ def days(folder: Path, window_size: timedelta) -> Days | None:
     if len(data) < _SIZE.size:
         raise Corrupt(f"{path} does not hold the windows of a reference.", hint="Restore the folder from a backup.")
     found = Days.from_bytes(data[_SIZE.size :])
-    return found if _SIZE.unpack_from(data)[0] == window_size // _MICROSECOND else None
+    return found if _SIZE.unpack_from(data)[0] == _kept(window_size) else None
 
 
 def labels(folder: Path) -> Series | None:
@@ -106,6 +107,11 @@ def judged(folder: Path, schema: Schema) -> Labelled | None:
 def with_outputs(rows: Labelled, outputs: Outputs) -> Labelled:
     """The rows with a model's answers to them."""
     return replace(rows, outputs=outputs)
+
+
+def _kept(size: WindowSize) -> int:
+    """The size of windows as it is written: microseconds, or rows below zero."""
+    return size.span // _MICROSECOND if size.rows is None else -size.rows
 
 
 def _to_table(schema: Schema, rows: Labelled) -> pa.Table:

@@ -15,7 +15,7 @@ from farero.core.arrow_columns import absent
 from farero.core.label import LabelColumns, LabelSpec
 from farero.core.prediction import Outputs
 from farero.core.schema import MISSING_CODE, NEW_CODE, Columns, Field, Schema
-from farero.core.window import EPOCH, Window
+from farero.core.window import EPOCH, Window, WindowSize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +72,40 @@ def window_numbers(times: NDArray[np.datetime64], size: timedelta) -> NDArray[np
 def window_number(time: datetime, size: timedelta) -> int:
     """Which window of the fixed grid holds this time."""
     return int(window_numbers(np.array([moment(time)]), size)[0])
+
+
+def cut(times: NDArray[np.datetime64], rows: int, start: datetime | None) -> list[Window]:
+    """Windows by count: each begins where the one before ended, and ends with the last of `rows` rows, and those of the same moment.
+
+    Args:
+        times: (n,) of rows, in order.
+        rows: of a window.
+        start: where the first begins; None = with the first row.
+
+    Returns:
+        Those that are full.
+    """
+    found: list[Window] = []
+    at = rows
+    while at <= len(times):
+        end = aware(times[at - 1]) + timedelta(microseconds=1)
+        begin = found[-1].end if found else start
+        found.append(Window(start=begin if begin is not None else aware(times[0]), end=end))
+        at = int(np.searchsorted(times, moment(end))) + rows
+    return found
+
+
+def window_index(times: NDArray[np.datetime64], size: WindowSize) -> NDArray[np.int64]:
+    """(n,) numbers, rising with time, that sort rows which no loop has cut into windows yet, such as those a version learnt from.
+
+    By count the newest rows make the first window, and so on back; the oldest window takes what is left over. Rows need not have
+    different times.
+    """
+    if size.rows is None:
+        return window_numbers(times, size.span)
+    place = np.empty(len(times), dtype=np.int64)
+    place[np.argsort(times, kind="stable")[::-1]] = np.arange(len(times))
+    return -1 - np.minimum(place // size.rows, max(len(times) // size.rows - 1, 0))
 
 
 def window_of(number: int, size: timedelta) -> Window:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
@@ -32,6 +32,19 @@ def last_end(conn: Connection, model: str, step: str) -> datetime | None:
     query = select(func.max(_table.c.window_end)).where(_table.c.model == model, _table.c.step == step)
     end: datetime | None = conn.execute(query).scalar_one()
     return end
+
+
+def starts(conn: Connection, model: str, step: str, *, ending_after: datetime) -> list[datetime]:
+    """Where the windows begin that have been through the step, and end after a time."""
+    query = select(_table.c.window_start).where(_table.c.model == model, _table.c.step == step, _table.c.window_end > ending_after)
+    return list(conn.execute(query.order_by(_table.c.window_start)).scalars())
+
+
+def pace(conn: Connection, model: str, step: str) -> tuple[int, timedelta]:
+    """How many windows have been through the step, and the time from the start of the first to the end of the last."""
+    query = select(func.count(), func.min(_table.c.window_start), func.max(_table.c.window_end))
+    count, first, last = conn.execute(query.where(_table.c.model == model, _table.c.step == step)).one()
+    return count, (last - first if count else timedelta(0))
 
 
 def all(  # noqa: A001 (read as steps.all)

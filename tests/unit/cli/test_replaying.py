@@ -35,7 +35,7 @@ def test_a_replay_prints_one_document_and_writes_its_report(terminal: Terminal, 
     assert found["policies"][0]["totals"]["metric"] == 3.0
     assert report.read_text().startswith("<!doctype html>")
     (one,) = asked
-    assert (one["model"], one["window"].total_seconds(), one["rules"]) == ("points", 12 * 3600, [NAMED["never"]])
+    assert (one["model"], one["window"].seconds, one["rules"]) == ("points", 12 * 3600, [NAMED["never"]])
 
 
 def test_without_a_policy_all_four_are_replayed_and_the_projects_own_is_first(terminal: Terminal, asked: list[dict[str, Any]]) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from tests.benches import DAY, NEVER, T0, Installation, day, install
 
+from farero.adapters.memory_log import MemoryLog
 from farero.core.observation import Observation
-from farero.core.window import Window
+from farero.core.prediction import Record
+from farero.core.window import Window, WindowSize
 from farero.flow.intake import Intake
 from farero.project.load import Loaded as Project
 from farero.serving.pool import Loaded
+from farero.serving.tally import Tally
 from farero.store import incidents, observations, refusals, steps, versions
 from farero.store.database import Store
 
@@ -42,8 +46,12 @@ def version(here: Installation) -> Loaded:
     return here.loop.predict.pool.get(current, gate=False)
 
 
+NO_ROWS = Tally(model="points", span=DAY, log=MemoryLog({}))
+"""Windows of time do not ask it."""
+
+
 def intake(store: Store, size: timedelta = DAY) -> Intake:
-    return Intake(model="points", window_size=size, grace=HOUR, store=store)
+    return Intake(model="points", window_size=WindowSize(span=size), grace=HOUR, store=store, tally=NO_ROWS)
 
 
 @pytest.mark.row("M4")
@@ -146,3 +154,53 @@ def test_the_loop_opens_an_incident_while_rows_stay_away_and_leaves_others_alone
     assert "DATA_DRIFT" in silent
     here.end(8)
     assert open_now() == silent
+
+
+def counted(store: Store, rows: Sequence[int]) -> tuple[Intake, MemoryLog]:
+    """An intake of windows by count, and a log with so many rows a day, one request each."""
+    log = MemoryLog()
+    for number, count in enumerate(rows):
+        times = [day(number).start + timedelta(hours=23) * n / max(count, 1) for n in range(count)]
+        if count:
+            log.append("points", [Record(
+                model="points", version="1.0.0", request_id=f"d-{number}", endpoint="points", time=times[0], inputs={},
+                prediction=[0.0] * count, probability=None, keys=None, latency_us=1, times=times,
+            )], {})  # fmt: skip
+    tally = Tally(model="points", span=DAY, log=log)
+    return Intake(model="points", window_size=WindowSize(rows=50), grace=HOUR, store=store, tally=tally), log
+
+
+@pytest.mark.row("M9")
+def test_by_count_the_rows_of_a_day_are_judged_with_the_window_that_ends_it(version: Loaded) -> None:
+    step, _ = counted(Store.memory(), [1000 + 10 * (n % 3) for n in range(28)] + [90, 1000])
+    inside = Window(start=day(28).start + HOUR, end=day(28).start + 2 * HOUR)
+    over = Window(start=day(28).start + 2 * HOUR, end=day(29).start + 2 * HOUR)
+    assert step.check(inside, 50, version) == []
+    (found,) = step.check(over, 50, version)
+    assert (found.subject, found.severity) == ("rows", "high")
+    assert "90 rows" in found.because
+
+
+@pytest.mark.row("M9")
+def test_by_count_silence_is_a_day_without_rows(version: Loaded) -> None:
+    store = Store.memory()
+    step, _ = counted(store, [1000 + 10 * (n % 3) for n in range(28)])
+    last = Window(start=day(27).start, end=day(27).start + 5 * HOUR)
+    put(store, last, 50)
+    with store.write() as conn:
+        steps.put(conn, "points", last, "done", b"", last.end)
+    assert step.silence(day(28).end, version) is None
+    found = step.silence(day(28).end + HOUR, version)
+    assert found is not None
+    assert (found.window, found.version) == (day(28), "1.0.0")
+
+
+@pytest.mark.row("M9")
+def test_by_count_refusals_of_a_day_are_judged_when_it_is_over(version: Loaded) -> None:
+    store = Store.memory()
+    step, _ = counted(store, [1000] * 30)
+    with store.write() as conn:
+        for number in range(29):
+            refusals.add(conn, "points", day(number).start.date(), "x", "not-a-number", 400 if number == 28 else 1)
+    (found,) = step.check(Window(start=day(28).start + HOUR, end=day(29).start + HOUR), 50, version)
+    assert found.value == pytest.approx(400 / 1400)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -7,15 +8,22 @@ import pytest
 from tests.benches import DAY, T0, day
 
 from farero.adapters.manual_clock import ManualClock
+from farero.adapters.memory_log import MemoryLog
 from farero.core.finding import Finding
 from farero.core.observation import Observation
-from farero.core.window import Window
+from farero.core.prediction import Record
+from farero.core.window import Window, WindowSize
 from farero.flow.lateness import Lateness
+from farero.serving.tally import Tally
 from farero.store import labels, observations
 from farero.store.database import Store
 from farero.store.labels import StoredLabel
 
 ROWS = 60
+
+
+NO_ROWS = Tally(model="m", span=DAY, log=MemoryLog({}))
+"""Windows of time do not ask it."""
 
 
 class Bench:
@@ -28,7 +36,7 @@ class Bench:
         self.step = self.fresh()
 
     def fresh(self) -> Lateness:
-        return Lateness(model="m", window_size=self.size, arrives_within=self.within, store=self.store)
+        return Lateness(model="m", window_size=WindowSize(span=self.size), arrives_within=self.within, store=self.store, tally=NO_ROWS)
 
     def window(self, number: int) -> Window:
         return Window(start=T0 + number * self.size, end=T0 + (number + 1) * self.size)
@@ -132,3 +140,24 @@ def test_what_is_remembered_does_not_grow() -> None:
         bench.close(number, rows=10)
     assert len(bench.step._rows) <= 64
     assert len(bench.step._mature) <= 64
+
+
+@pytest.mark.row("M9")
+def test_by_count_labels_that_stop_are_found_when_a_day_is_over() -> None:
+    bench = Bench()
+    log = MemoryLog()
+    step = replace(bench.step, window_size=WindowSize(rows=ROWS // 2), tally=Tally(model="m", span=DAY, log=log), _rows={}, _mature={})
+    found: dict[int, list[Finding]] = {}
+    for number in range(46):
+        window = bench.window(number)
+        times = [window.start + DAY * n / ROWS for n in range(ROWS)]
+        log.append("m", [Record(
+            model="m", version="1.0.0", request_id=f"d-{number}", endpoint="m", time=times[0], inputs={}, prediction=[0.0] * ROWS,
+            probability=None, keys=None, latency_us=1, times=times,
+        )], {})  # fmt: skip
+        bench.close(number, ever=0.9 if number < 40 else 0.0)
+        half, past = window.start + DAY / 2, window.end + timedelta(minutes=1)
+        assert step.check(Window(start=window.start + timedelta(minutes=1), end=half), ROWS // 2) == [], "no day ended"
+        found[number] = step.check(Window(start=half, end=past), ROWS // 2)
+    assert all(not found[number] for number in range(41))
+    assert [finding.kind for finding in found[45]] == ["LABELS_LATE"]

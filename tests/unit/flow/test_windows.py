@@ -2,9 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from tests.benches import DAY, T0, Installation, day
+from tests.benches import DAY, NEVER, T0, Installation, day, install
+
+from farero.core.window import WindowSize
+from farero.project.load import Loaded
 
 
 def test_a_window_is_due_when_it_has_ended_and_its_grace_is_over(here: Installation) -> None:
@@ -35,3 +39,20 @@ def test_a_training_by_hand_is_booked_from_the_last_window_to_now(here: Installa
     here.loop.record.done(day(0))
     later = day(1).start + timedelta(hours=3)
     assert (here.loop.record.until(later).start, here.loop.record.until(later).end) == (day(0).end, later)
+
+
+@pytest.mark.row("M9")
+def test_windows_by_count_are_due_when_they_are_full(points: Loaded, tmp_path: Path) -> None:
+    here = install(points, tmp_path, NEVER, WindowSize(rows=30))
+    here.start()
+    record = replace(here.loop.record, grace=timedelta(seconds=30))
+    here.predict(0)  # 40 rows, one each 33 minutes
+    (first,) = record.due(T0 + DAY)
+    assert (first.start, first.end) == (T0, T0 + timedelta(hours=22) * 29 / 40 + timedelta(microseconds=1))
+    assert record.due(first.end + timedelta(seconds=29)) == []
+    assert record.due(first.end + timedelta(seconds=30)) == [first]
+    record.done(first)
+    assert record.due(T0 + DAY) == []
+    here.predict(1)
+    (second,) = record.due(T0 + 2 * DAY)
+    assert (second.start, second.end) == (first.end, day(1).start + timedelta(hours=22) * 19 / 40 + timedelta(microseconds=1))

@@ -64,7 +64,7 @@ def test_defaults_fit_the_label() -> None:
     assert _project(fa.Number("n", arrives_within="1h")).metric == "mae"
     assert _project(fa.Classes("c", "a", "b", arrives_within="1h")).metric == "accuracy"
     project = _project(BINARY)
-    assert (project.window, project.drift_rule, project.max_missing, project.floors, project.seed) == (
+    assert (project.window.span, project.drift_rule, project.max_missing, project.floors, project.seed) == (
         timedelta(days=1),
         "sensitive",
         None,
@@ -112,7 +112,7 @@ def test_what_is_declared_is_what_holds() -> None:
     assert (project.gate_rule.metrics, project.gate_rule.by) == (("log_loss", "recall"), ("x",))
     assert project.gate_rule.floors == {"f1": 0.5, "brier": 0.2}
     assert (project.rule.name, project.rule.cooldown.days, project.rule.look_back) == ("own", 14, timedelta(days=90))
-    assert (project.window, project.rule.performance_drop, project.thresholds.medium_from) == (timedelta(hours=6), 0.2, 0.1)
+    assert (project.window.span, project.rule.performance_drop, project.thresholds.medium_from) == (timedelta(hours=6), 0.2, 0.1)
 
 
 def test_the_names_that_type_checkers_know_are_those_that_there_are() -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.benches import T0, make_project, write_csv
 
 from farero.core.policy import NAMED
+from farero.core.window import WindowSize
 from farero.errors import BadInput
 from farero.project.load import load
 from farero.replay.asked import Question, replay
@@ -22,7 +23,8 @@ def question(folder: Path, data: Path, **changes: object) -> Question:
     loaded = load(make_project(folder))
     given = {
         "root": loaded.root, "model": "points", "project": loaded.projects["points"], "data": data, "time": "ts", "label": None,
-        "label_time": None, "window": 2 * DAY, "train_until": "0.5", "rules": [NAMED["never"]], "keep": False, "inferred": False,
+        "label_time": None, "window": WindowSize(span=2 * DAY), "train_until": "0.5",
+        "rules": [NAMED["never"]], "keep": False, "inferred": False,
     }  # fmt: skip
     return Question(**(given | changes))  # type: ignore[arg-type]
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from tests.worlds import METRICS, begin, make, truth
 
 from farero.core.performance import evaluate
 from farero.core.prediction import Outputs
+from farero.core.window import WindowSize
 from farero.project.load import load
 from farero.replay import history, run
 from farero.replay.estimated import Estimates
@@ -52,6 +52,6 @@ def test_every_window_of_a_replay_says_what_was_expected_of_it_before_its_labels
     here = install(loaded, tmp_path / "bench", NEVER)
     project = loaded.projects["points"]
     lived = history.read(data, project.schema, project.label_spec, time="ts")
-    found = run(here.bench, lived, policy="never", until=T0 + 40 * DAY, size=timedelta(days=1), progress=lambda share, words: None)
+    found = run(here.bench, lived, policy="never", until=T0 + 40 * DAY, size=WindowSize(), progress=lambda share, words: None)
     assert [window.estimated for window in found.windows] == pytest.approx([0.0] * 5, abs=0.01)
     assert [window.metric is not None and window.metric > 1 for window in found.windows] == [False, False, True, True, True]

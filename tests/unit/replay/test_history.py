@@ -8,6 +8,7 @@ import pytest
 
 from farero.core.label import LabelSpec
 from farero.core.schema import Field, Schema
+from farero.core.window import WindowSize
 from farero.errors import BadInput
 from farero.replay import history
 from farero.serving import stored
@@ -82,7 +83,7 @@ def test_a_file_without_a_row_that_fits_is_refused(write) -> None:
 
 @pytest.mark.parametrize(("text", "day"), [("2024-01-02", 2), ("0.5", 2)])
 def test_the_first_training_ends_at_a_time_or_at_a_share_of_the_rows(write, text: str, day: int) -> None:
-    assert history.train_until(read(write(GOOD)), text, timedelta(days=1)) == datetime(2024, 1, day, tzinfo=UTC)
+    assert history.train_until(read(write(GOOD)), text, WindowSize()) == datetime(2024, 1, day, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_the_first_training_ends_at_a_time_or_at_a_share_of_the_rows(write, text
 )
 def test_a_first_training_without_rows_on_one_side_is_refused(write, text: str, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        history.train_until(read(write(GOOD)), text, timedelta(days=1))
+        history.train_until(read(write(GOOD)), text, WindowSize())
 
 
 def test_a_file_for_training_needs_no_times_and_leaves_unlabelled_rows_out(write) -> None:
@@ -117,3 +118,10 @@ def test_labels_in_a_file_are_for_requests_or_for_keys(write) -> None:
 def test_labels_without_a_place_or_a_value_are_refused_with_the_columns_there_are(write, text: str, name: str) -> None:
     with pytest.raises(BadInput, match=f"has no column {name}"):
         history.label_rows(write(text), LABEL, now=NOW)
+
+
+@pytest.mark.row("M9")
+def test_a_share_of_the_rows_is_kept_to_the_row_where_windows_go_by_count(write) -> None:
+    read_back = read(write(GOOD))
+    moment = history.train_until(read_back, "0.5", WindowSize(rows=10))
+    assert stored.moment(moment) == read_back.times[read_back.count // 2]

@@ -10,13 +10,14 @@ import pytest
 from tests.benches import DAY, T0, Installation, install, make_project
 
 from farero.core.schema import Field, Schema
+from farero.core.window import WindowSize
 from farero.errors import BadInput
 from farero.project.load import load
 from farero.replay.monitors import Question, of_file, of_store
 from farero.store import versions
 
 SCHEMA = Schema(fields=(Field(name="x", kind="number"), Field(name="shape", kind="choice", levels=("a", "b"))))
-ASKED = Question(model="points", schema=SCHEMA, size=DAY, models=1, seed=0)
+ASKED = Question(model="points", schema=SCHEMA, size=WindowSize(), models=1, seed=0)
 
 
 def quiet(share: float, words: str) -> None:
@@ -77,7 +78,7 @@ def test_rows_without_a_time_are_refused(tmp_path: Path) -> None:
 
 def test_windows_may_have_another_length(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.csv", 20)
-    asked = Question(model="points", schema=SCHEMA, size=timedelta(hours=12), models=1, seed=0)
+    asked = Question(model="points", schema=SCHEMA, size=WindowSize(span=timedelta(hours=12)), models=1, seed=0)
     tuned = of_file(asked, path, time="ts", until="0.5", progress=quiet)
     assert (tuned.normal, tuned.windows) == (20, 20)
 
@@ -98,12 +99,26 @@ def test_stored_windows_are_enough(here: Installation) -> None:
     with here.bench.store.read() as conn:
         current = versions.production(conn, "points")
     assert current is not None
-    asked = Question(model="points", schema=loop.predict.schema, size=DAY, models=1, seed=0)
+    asked = Question(model="points", schema=loop.predict.schema, size=WindowSize(), models=1, seed=0)
     loaded = loop.predict.pool.get(current, gate=False)
     tuned = of_store(asked, here.bench.store, loaded, start=None, end=None, progress=quiet)
     assert (tuned.windows, tuned.normal) == (16, 16)
     with pytest.raises(BadInput, match="Only 3 windows stored for points"):
         of_store(asked, here.bench.store, loaded, start=None, end=T0 + 3 * DAY, progress=quiet)
-    hours = Question(model="points", schema=loop.predict.schema, size=timedelta(hours=1), models=1, seed=0)
+    hours = Question(model="points", schema=loop.predict.schema, size=WindowSize(span=timedelta(hours=1)), models=1, seed=0)
     with pytest.raises(BadInput, match="does not know its reference window by window"):
         of_store(hours, here.bench.store, loaded, start=None, end=None, progress=quiet)
+
+
+@pytest.mark.row("M9")
+def test_windows_by_count_are_set_side_by_side_at_the_pace_they_came(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    draw = np.random.default_rng(0)
+    count = 24 * 80  # a row an hour: windows of 48 rows are 182.5 a year
+    lines = [f"{T0 + timedelta(hours=n):%Y-%m-%dT%H:%M:%SZ},{draw.normal()},{'ab'[n % 2]}" for n in range(count)]
+    path.write_text("ts,x,shape\n" + "\n".join(lines) + "\n")
+    asked = Question(model="points", schema=SCHEMA, size=WindowSize(rows=48), models=1, seed=0)
+    found = of_file(asked, path, time="ts", until="0.5", progress=quiet)
+    assert (found.normal, found.windows) == (20, 20)
+    textbook = next(one for one in found.judged if one.watching.verdict == "textbook" and one.watching.limit is None)
+    assert textbook.false_a_year <= 183

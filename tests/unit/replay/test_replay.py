@@ -9,6 +9,7 @@ from tests.benches import ALWAYS, DAY, NEVER, T0, install, make_project, write_c
 
 from farero.core.policy import PolicyRule
 from farero.core.replayed import DecisionResult, PolicyResult
+from farero.core.window import WindowSize
 from farero.project.load import Loaded, load
 from farero.replay import history, run
 
@@ -36,7 +37,9 @@ def live(points: Loaded, folder: Path, rule: PolicyRule) -> tuple[PolicyResult, 
     here = install(points, folder / "state", rule)
     heard: list[tuple[float, str]] = []
     until = T0 + 5 * DAY
-    return run(here.bench, read, policy=rule.name, until=until, size=DAY, progress=lambda share, words: heard.append((share, words))), heard
+    return run(
+        here.bench, read, policy=rule.name, until=until, size=WindowSize(), progress=lambda share, words: heard.append((share, words))
+    ), heard
 
 
 @pytest.mark.row("M11")
@@ -81,3 +84,18 @@ def test_two_replays_of_the_same_history_are_equal(points: Loaded, tmp_path: Pat
 def test_a_window_longer_than_the_labels_delay_sees_no_label_of_its_last_day(points: Loaded, tmp_path: Path) -> None:
     result, _ = live(points, tmp_path, PolicyRule(name="farero", cooldown=timedelta(0), min_rows=1))
     assert [entry.decision.action for entry in result.decisions if entry.decision.window.end == T0 + 9 * DAY] == ["keep"]
+
+
+@pytest.mark.row("M9")
+@pytest.mark.row("M11")
+def test_windows_by_count_are_lived_too(points: Loaded, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "history.csv", days=DAYS, slope=lambda day: 2.0 if day < 8 else 4.0)
+    read = history.read(path, points.projects["points"].schema, points.projects["points"].label_spec, time="ts")
+    size = WindowSize(rows=24)
+    here = install(points, tmp_path / "state", ALWAYS, size)
+    lived = run(here.bench, read, policy="eager", until=T0 + 5 * DAY, size=size, progress=lambda share, words: None)
+    assert [window.rows for window in lived.windows] == [24, 24, 24, 12]
+    assert lived.predictions == (DAYS - 5) * 12
+    assert len(lived.decisions) == 3, "the last window is not full"
+    assert lived.promotions >= 1
+    assert [one.window.start for one in lived.windows[1:]] == [one.window.end for one in lived.windows[:-1]]

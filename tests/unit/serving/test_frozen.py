@@ -10,6 +10,7 @@ from farero.core.label import LabelSpec
 from farero.core.prediction import Outputs
 from farero.core.reference import Reference
 from farero.core.schema import Field, Schema
+from farero.core.window import WindowSize
 from farero.errors import Corrupt
 from farero.serving import frozen
 from farero.serving.layout import DAYS, JUDGED, LABELS, REFERENCE
@@ -35,9 +36,9 @@ def answered(count: int) -> Labelled:
 
 @pytest.mark.row("M9")
 def test_a_version_keeps_its_reference_its_windows_its_labels_and_the_rows_that_judged_it(tmp_path: Path) -> None:
-    frozen.freeze(tmp_path, SCHEMA, LABEL, DAY, rows(40), answered(12))
+    frozen.freeze(tmp_path, SCHEMA, LABEL, WindowSize(), rows(40), answered(12))
     reference = Reference.from_bytes((tmp_path / REFERENCE).read_bytes())
-    days = frozen.days(tmp_path, DAY)
+    days = frozen.days(tmp_path, WindowSize())
     assert days is not None and days.edges_hash == reference.edges_hash
     assert np.diff(days.numbers).tolist() == [1] * 9  # ten days of four rows
     labels = frozen.labels(tmp_path)
@@ -51,25 +52,35 @@ def test_a_version_keeps_its_reference_its_windows_its_labels_and_the_rows_that_
 
 
 def test_windows_of_another_length_are_not_taken_for_those_of_today(tmp_path: Path) -> None:
-    frozen.freeze(tmp_path, SCHEMA, LABEL, DAY, rows(40), None)
-    assert frozen.days(tmp_path, timedelta(hours=1)) is None
+    frozen.freeze(tmp_path, SCHEMA, LABEL, WindowSize(), rows(40), None)
+    assert frozen.days(tmp_path, WindowSize(span=timedelta(hours=1))) is None
     assert frozen.judged(tmp_path, SCHEMA) is None
 
 
 def test_only_the_newest_rows_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frozen, "JUDGED_ROWS", 5)
-    frozen.freeze(tmp_path, SCHEMA, LABEL, DAY, rows(40), answered(12))
+    frozen.freeze(tmp_path, SCHEMA, LABEL, WindowSize(), rows(40), answered(12))
     judged = frozen.judged(tmp_path, SCHEMA)
     assert judged is not None and judged.columns["x"].tolist() == answered(12).columns["x"][7:].tolist()
 
 
 def test_a_version_made_before_there_were_any_has_none(tmp_path: Path) -> None:
-    assert (frozen.days(tmp_path, DAY), frozen.labels(tmp_path), frozen.judged(tmp_path, SCHEMA)) == (None, None, None)
+    assert (frozen.days(tmp_path, WindowSize()), frozen.labels(tmp_path), frozen.judged(tmp_path, SCHEMA)) == (None, None, None)
 
 
 def test_damage_is_named(tmp_path: Path) -> None:
     for name in (DAYS, LABELS, JUDGED):
         (tmp_path / name).write_bytes(b"rot")
-    for read in (lambda: frozen.days(tmp_path, DAY), lambda: frozen.labels(tmp_path), lambda: frozen.judged(tmp_path, SCHEMA)):
+    for read in (lambda: frozen.days(tmp_path, WindowSize()), lambda: frozen.labels(tmp_path), lambda: frozen.judged(tmp_path, SCHEMA)):
         with pytest.raises(Corrupt):
             read()
+
+
+@pytest.mark.row("M9")
+def test_windows_by_count_are_kept_as_such(tmp_path: Path) -> None:
+    frozen.freeze(tmp_path, SCHEMA, LABEL, WindowSize(rows=10), rows(40), answered(12))
+    days = frozen.days(tmp_path, WindowSize(rows=10))
+    assert days is not None
+    assert (days.numbers.tolist(), days.rows().tolist()) == ([-4, -3, -2, -1], [10, 10, 10, 10])
+    assert frozen.days(tmp_path, WindowSize(rows=20)) is None
+    assert frozen.days(tmp_path, WindowSize()) is None

@@ -5,10 +5,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from farero.core.label import LabelColumns, LabelSpec
 from farero.core.prediction import Outputs
 from farero.core.schema import MISSING_CODE, NEW_CODE, Field, Schema
+from farero.core.window import WindowSize
 from farero.serving import stored
 from farero.serving.stored import Labelled
 
@@ -107,3 +111,46 @@ def test_a_window_number_names_the_window_that_holds_the_time() -> None:
     assert numbers.tolist() == [numbers[0], numbers[0], numbers[0] + 1]
     window = stored.window_of(int(numbers[0]), timedelta(hours=2))
     assert window.start <= T0 < window.end
+
+
+def seconds(*offsets: int) -> NDArray[np.datetime64]:
+    return stored.moment(T0) + np.array(offsets) * np.timedelta64(1, "s")
+
+
+@pytest.mark.row("M9")
+def test_rows_are_cut_by_their_number_and_those_of_one_moment_stay_together() -> None:
+    times = seconds(0, 1, 2, 2, 2, 3, 4, 5)
+    found = stored.cut(times, 3, None)
+    held = [int(((times >= stored.moment(one.start)) & (times < stored.moment(one.end))).sum()) for one in found]
+    assert held == [5, 3]
+    assert (found[0].start, found[0].end) == (T0, T0 + timedelta(seconds=2, microseconds=1))
+    assert [one.start for one in found[1:]] == [one.end for one in found[:-1]]
+
+
+@pytest.mark.row("M9")
+@given(st.lists(st.integers(0, 40), max_size=60), st.integers(1, 12), st.integers(0, 60))
+def test_windows_by_count_are_the_same_however_many_rows_came_behind_them(offsets: list[int], rows: int, known: int) -> None:
+    times = np.sort(seconds(*offsets)) if offsets else seconds()
+    whole = stored.cut(times, rows, None)
+    part = stored.cut(times[: np.searchsorted(times, times[known - 1], side="right")] if 0 < known <= len(times) else times[:0], rows, None)
+    assert part == whole[: len(part)]
+    if len(part) > 1:  # going on after the first gives the rest
+        rest = times[np.searchsorted(times, stored.moment(part[0].end)) :]
+        assert stored.cut(rest, rows, part[0].end) == whole[1:]
+
+
+@pytest.mark.row("M9")
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=60), st.integers(1, 12))
+def test_rows_that_no_loop_cut_go_by_count_from_the_newest_back(offsets: list[int], rows: int) -> None:
+    times = seconds(*offsets)
+    numbers = stored.window_index(times, WindowSize(rows=rows))
+    found, held = np.unique(numbers, return_counts=True)
+    assert found.tolist() == list(range(-len(found), 0))
+    assert held[1:].tolist() == [rows] * (len(found) - 1)
+    assert held[0] < 2 * rows
+    assert np.all(np.diff(numbers[np.argsort(times, kind="stable")]) >= 0)
+
+
+def test_by_time_the_grid_numbers_rows_of_any_origin() -> None:
+    times = seconds(0, 86_400)
+    assert stored.window_index(times, WindowSize()).tolist() == stored.window_numbers(times, timedelta(days=1)).tolist()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from tests.unit.store.values import T0, day
 
@@ -41,3 +43,22 @@ def test_values_are_listed_oldest_window_first(store: Store) -> None:
         assert [window for window, _ in steps.all(conn, "churn", "done", last=2)] == [day(2), day(3)]
         assert [window for window, _ in steps.all(conn, "churn", "done", since=day(1).start, last=2)] == [day(2), day(3)]
         assert [window for window, _ in steps.all(conn, "churn", "done", since=day(3).start)] == [day(3)]
+
+
+@pytest.mark.row("M9")
+def test_the_windows_that_end_after_a_time_tell_where_they_begin(store: Store) -> None:
+    with store.write() as conn:
+        for number in (3, 0, 2, 1):
+            steps.put(conn, "churn", day(number), "done", b"", T0)
+        steps.put(conn, "churn", day(7), "alert", b"", T0)
+        assert steps.starts(conn, "churn", "done", ending_after=day(1).end) == [day(2).start, day(3).start]
+        assert steps.starts(conn, "risk", "done", ending_after=T0) == []
+
+
+@pytest.mark.row("M9")
+def test_the_pace_is_how_many_windows_went_through_in_what_time(store: Store) -> None:
+    with store.write() as conn:
+        assert steps.pace(conn, "churn", "done") == (0, timedelta(0))
+        for number in (3, 0):
+            steps.put(conn, "churn", day(number), "done", b"", T0)
+        assert steps.pace(conn, "churn", "done") == (2, day(3).end - day(0).start)

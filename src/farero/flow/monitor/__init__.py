@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import sqrt
 
 import numpy as np
@@ -18,7 +18,7 @@ from farero.core.profile import Profile
 from farero.core.reference import Reference
 from farero.core.schema import Schema
 from farero.core.version import Version
-from farero.core.window import Window
+from farero.core.window import Window, WindowSize
 from farero.errors import BadInput
 from farero.flow.monitor.detect import Detect
 from farero.flow.monitor.findings import evidence_findings, judged_by_evidence, loss_findings
@@ -95,7 +95,7 @@ class Monitor:
     schema: Schema
     label: LabelSpec
     metric: str
-    window_size: timedelta
+    window_size: WindowSize
     drift_rule: str | None
     detect: Detect
     sound: Sound
@@ -124,7 +124,7 @@ class Monitor:
             *_drift_findings(verdict),
             *evidence_findings(inputs, "PREDICTION_DRIFT"),
             *known,
-            *self.sound.faults(version, reference, profile, self.detect.number(window)),
+            *self.sound.faults(version, reference, profile, self.detect.number(window), self.detect.windows_a_year()),
             *self._performance_findings(realized),
             *evidence_findings(self.detect.labels(version, recent, window), "LABEL_DRIFT"),
             *losses,
@@ -162,7 +162,7 @@ class Monitor:
         seen = self.detect.standing(number, "inputs")
         if seen is None or not seen.standing:
             raise BadInput(f"No drift alarm of {self.model} {number} stands.", hint="See the incidents that are open: farero incidents.")
-        start = stored.window_of(seen.standing[0].number, self.window_size).start
+        start = self.detect.start(seen.standing[0].number)
         with self.store.read() as conn:
             found = profiles.between(conn, self.model, number, start, None)
         self.detect.settle(number, [(window, Profile.from_bytes(body)) for window, body in found])
@@ -178,7 +178,7 @@ class Monitor:
 
     def _labelled_until(self, window: Window) -> Labelled:
         """Rows whose labels may still be coming in, and those behind them that labels just reached; known at the window's end, no later."""
-        start = window.end - self.label.arrives_within - 4 * self.window_size
+        start = window.end - self.label.arrives_within - 4 * self.window_size.span
         with self.store.read() as conn:
             latest = observations.latest(conn, self.model, last=1)
             since = latest[0].window.end if latest else None
@@ -195,7 +195,7 @@ class Monitor:
         if own.count == 0:
             return None
         # The newest labels alone would be a biased sample while a window's labels are still coming in, so rows count by whole windows.
-        numbers = stored.window_numbers(own.times, self.window_size)
+        numbers = self.detect.numbers(own.times, window)
         chosen = np.zeros(own.count, dtype=bool)
         for number in np.unique(numbers)[::-1]:
             chosen |= numbers == number

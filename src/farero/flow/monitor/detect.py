@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -20,11 +20,11 @@ from farero.core.schema import Schema
 from farero.core.scores import Layout, WindowScores
 from farero.core.series import Series
 from farero.core.watch import Watch
-from farero.core.window import Window
+from farero.core.window import Window, WindowSize
 from farero.serving import frozen, stored
 from farero.serving.pool import Loaded
 from farero.serving.stored import Labelled
-from farero.store import detectors
+from farero.store import detectors, steps
 from farero.store.database import Store
 from farero.store.detectors import StoredDetector
 
@@ -61,7 +61,7 @@ class Detect:
     schema: Schema
     label: LabelSpec
     metric: str
-    window_size: timedelta
+    window_size: WindowSize
     preset: PresetName
     models: int
     store: Store
@@ -73,7 +73,7 @@ class Detect:
         """What the inputs and answers of a window add to the evidence.
 
         None where the version's reference is not known window by window: it was made before such were kept, or for windows of another
-        length.
+        size.
         """
         number = version.version.number
         ready = self._ready(number, "inputs")
@@ -134,15 +134,42 @@ class Detect:
             detectors.put(conn, self.model, version, "inputs", StoredDetector(baseline=made.to_bytes(), watch=settled.to_bytes()))
 
     def number(self, window: Window) -> int:
-        """A window's number on the fixed grid."""
-        return stored.window_number(window.start, self.window_size)
+        """A window's number: it rises from window to window."""
+        return stored.window_number(window.start, self.window_size.step)
+
+    def start(self, number: int) -> datetime:
+        """Where the window with this number begins."""
+        return stored.window_of(number, self.window_size.step).start
+
+    def numbers(self, times: NDArray[np.datetime64], until: Window) -> NDArray[np.int64]:
+        """(n,) the number of the window that holds each row.
+
+        Args:
+            times: of rows that went through the loop.
+            until: the window that has just closed; rows behind its end belong to one that has not yet.
+        """
+        if self.window_size.rows is None or not len(times):
+            return stored.window_numbers(times, self.window_size.span)
+        with self.store.read() as conn:
+            known = steps.starts(conn, self.model, "done", ending_after=stored.aware(times.min()))
+        starts = np.array([stored.moment(start) for start in sorted({*known, until.start, until.end})])
+        return stored.window_numbers(starts, self.window_size.step)[np.maximum(np.searchsorted(starts, times, side="right") - 1, 0)]
+
+    def windows_a_year(self) -> float:
+        """How many windows a year has; by count: as many as there have been so far, and at least one a day."""
+        if self.window_size.seconds is not None:
+            return detector.windows_a_year(self.window_size.seconds)
+        with self.store.read() as conn:
+            count, span = steps.pace(conn, self.model, "done")
+        return max(detector.windows_a_year(span.total_seconds() / count) if count and span else 0.0, 365.0)
 
     def _further(self, version: str, name: Name, known: Series, rows: Labelled, values: NDArray[np.float64], until: Window) -> Watch | None:
         """Take every window further whose labels have had their time, oldest first; None before the first."""
         ready = self._ready(version, name)
         last = ready.watch.state.last if ready is not None else None
-        numbers = stored.window_numbers(rows.times, self.window_size)
-        ripe = numbers < stored.window_number(until.end - self.label.arrives_within, self.window_size)
+        numbers = self.numbers(rows.times, until)
+        due = stored.moment(until.end - self.label.arrives_within)
+        ripe = numbers < self.numbers(np.append(rows.times, due), until)[-1]
         fresh = [number for number in np.unique(numbers[ripe]).tolist() if last is None or number > last]
         if not fresh:
             return None if ready is None else ready.watch
@@ -163,7 +190,7 @@ class Detect:
         if judged is None or judged.outputs is None or not judged.count:
             return None
         losses = performance.loss(self.label.kind, metric, judged.labels, judged.outputs)
-        return series.of_losses(losses, stored.window_numbers(judged.times, self.window_size))
+        return series.of_losses(losses, stored.window_index(judged.times, self.window_size))
 
     def _ready(self, version: str, name: Name) -> _Ready | None:
         """The detector as it was left; None before its first window."""
@@ -206,8 +233,8 @@ class Detect:
         return baseline
 
     def _fit(self, plan: Layout, days: Days, name: Name) -> Baseline:
-        return detector.fit(plan, days, preset=self.preset, size_s=self.window_size.total_seconds(), limit=self._limit(name))
+        return detector.fit(plan, days, preset=self.preset, size_s=self.window_size.seconds, limit=self._limit(name))
 
     def _limit(self, name: Name) -> float:
         """Windows between two false alarms of this detector, in the mean."""
-        return detector.windows_a_year(self.window_size.total_seconds()) * self.models / SHARES[name] / self.a_year
+        return self.windows_a_year() * self.models / SHARES[name] / self.a_year

@@ -20,7 +20,7 @@ from farero.core.policy import PolicyRule
 from farero.core.run import Run
 from farero.core.schema import Schema
 from farero.core.version import Version, next_number, refit_number
-from farero.core.window import duration_text, parse_duration
+from farero.core.window import WindowSize, duration_text, parse_duration
 from farero.errors import FareroError, PredictFailed, TrainFailed
 from farero.flow.retrain.contest import Contest
 from farero.flow.retrain.sets import Sets, held_out, of_entrant, unseen
@@ -96,7 +96,7 @@ class Retrain:
     schema: Schema
     label: LabelSpec
     metric: str
-    window_size: timedelta
+    window_size: WindowSize
     seed: int
     recipe: Mapping[str, str]
     environment: Mapping[str, str]
@@ -177,7 +177,7 @@ class Retrain:
         train, heldout = self._split(rows, production)
         way = _way(production.tags) if production else None
         ways = entrants(
-            self.rule.candidates, look_back=self.rule.look_back, window=self.window_size, before=way.name if way else None,
+            self.rule.candidates, look_back=self.rule.look_back, window=self.window_size.span, before=way.name if way else None,
             span=stored.aware(rows.times[-1]) - stored.aware(rows.times[0]) if rows.count else timedelta(0),
         )  # fmt: skip
         if heldout is None:  # nothing could tell which of them is better

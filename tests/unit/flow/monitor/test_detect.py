@@ -9,9 +9,11 @@ import pytest
 from tests.benches import NEVER, Installation, day, install
 
 from farero.core.reference import Reference
+from farero.core.window import WindowSize
 from farero.flow.monitor.detect import SHARES, Detect
 from farero.flow.profile import Summary
 from farero.project.load import Loaded
+from farero.serving import stored
 from farero.serving.stored import Labelled
 from farero.store import detectors
 
@@ -64,7 +66,7 @@ def test_a_window_taken_twice_counts_once(calm: Installation) -> None:
 
 
 def test_without_windows_of_this_length_there_is_no_evidence(calm: Installation) -> None:
-    hourly = replace(detect(calm), window_size=timedelta(hours=1), _fitted={}, _known={})
+    hourly = replace(detect(calm), window_size=WindowSize(span=timedelta(hours=1)), _fitted={}, _known={})
     made = summary(calm, 0)
     assert hourly.inputs(made.loaded, made.reference, made.window, made.profile) is None
     with calm.bench.store.read() as conn:
@@ -112,3 +114,53 @@ def test_labels_that_change_are_seen(calm: Installation) -> None:
     for number in range(8):
         found = detect(calm).labels(version, labelled(number, 30.0, calm), day(number + 1))
     assert found is not None and found.columns == ("label",)
+
+
+@pytest.fixture
+def by_count(points: Loaded, tmp_path: Path) -> Installation:
+    installed = install(points, tmp_path, NEVER, WindowSize(rows=20))
+    installed.start()
+    return installed
+
+
+@pytest.mark.row("M9")
+def test_by_count_rows_are_sorted_into_the_windows_that_the_loop_cut(by_count: Installation) -> None:
+    for number in range(3):
+        by_count.predict(number)
+    done = [turn.window for turn in by_count.end(2)]
+    assert len(done) == 6
+    times = np.array([stored.moment(one.start) for one in done] + [stored.moment(done[-1].end)])
+    found = detect(by_count).numbers(times, done[-1])
+    assert found.tolist()[:6] == [detect(by_count).number(one) for one in done]
+    assert found[6] > found[5], "what lies behind the newest window is not in it"
+    assert [detect(by_count).start(number) for number in found.tolist()[:6]] == [one.start for one in done]
+    assert detect(by_count).numbers(times[:0], done[-1]).tolist() == []
+
+
+@pytest.mark.row("M9")
+def test_by_count_the_budget_of_a_year_goes_by_how_many_windows_there_are(by_count: Installation) -> None:
+    assert detect(by_count).windows_a_year() == 365.0, "nothing is known yet"
+    for number in range(3):
+        by_count.predict(number)
+    done = [turn.window for turn in by_count.end(2)]
+    days = (done[-1].end - done[0].start) / timedelta(days=1)
+    assert detect(by_count).windows_a_year() == pytest.approx(6 * 365 / days)
+
+
+@pytest.mark.row("M9")
+def test_by_count_a_change_is_seen_and_labels_are_judged_once_they_had_their_time(by_count: Installation) -> None:
+    for number in range(8):
+        by_count.predict(number, shift=0.0 if number < 5 else 60.0)
+        by_count.label(number)
+    turns = by_count.end(7)
+    alarmed = [
+        at
+        for at, turn in enumerate(turns)
+        if turn.observation is not None and turn.observation.drift is not None and turn.observation.drift.alarm
+    ]
+    assert min(alarmed) in (10, 11), "the windows of the sixth day"
+    seen = detect(by_count).standing("1.0.0", "label")
+    assert seen is not None
+    within = detect(by_count).label.arrives_within
+    ripe = [turn.window for turn in turns if turn.window.end <= turns[-1].window.end - within]
+    assert seen.state.last == detect(by_count).number(ripe[-1])
