@@ -14,7 +14,7 @@ from typing import TypeVar
 from farero.core.gate import Verdict
 from farero.core.incident import Incident
 from farero.core.observation import Observation
-from farero.core.policy import Decision
+from farero.core.policy import Decision, complained
 from farero.core.version import Version
 from farero.core.window import Window
 from farero.errors import StaleDecision, TrainFailed
@@ -158,17 +158,19 @@ class Loop:
             self.decide.outcome(window, candidate=None, verdict=None, failed=str(failure))
             return replace(turn, failed=str(failure))
         # A verdict that was stored before a cut-off stands: this turn itself may have changed production since.
-        verdict = step("judge", lambda: self._judge(window, trained, self.decide.verdict(window)))
+        verdict = step("judge", lambda: self._judge(decision, trained, self.decide.verdict(window)))
         try:
             candidate = self._carry_out(window, trained, verdict, step)
         except StaleDecision:  # somebody changed production during the contest: one more, against the version that is there now
-            verdict = step("judge", lambda: self._judge(window, trained, None))
+            verdict = step("judge", lambda: self._judge(decision, trained, None))
             candidate = self._carry_out(window, trained, verdict, step)
         return replace(turn, candidate=candidate, verdict=verdict)
 
-    def _judge(self, window: Window, trained: Trained, known: Verdict | None) -> Verdict:
-        verdict = known or self.validate.judge(trained.version, self.decide.production(), trained.heldout)
-        self.decide.outcome(window, candidate=trained.version.number, verdict=verdict, failed=None)
+    def _judge(self, decision: Decision, trained: Trained, known: Verdict | None) -> Verdict:
+        """A tie goes to the candidate where labels complain of production, and the winner learns the rows that judged before it serves."""
+        tie = complained(decision) and self.retrain.rule.refit
+        verdict = known or self.validate.judge(trained.version, self.decide.production(), trained.heldout, complained=tie)
+        self.decide.outcome(decision.window, candidate=trained.version.number, verdict=verdict, failed=None)
         return verdict
 
     def _carry_out(self, window: Window, trained: Trained, verdict: Verdict, step: Step) -> Version:

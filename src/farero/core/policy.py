@@ -285,6 +285,11 @@ def saved(before: float | None, *, retrained: bool, labelled: bool, rule: Policy
     return min(MOST_SAVED, left + (rule.budget if labelled else 0.0))
 
 
+def complained(decision: Decision) -> bool:
+    """Whether labels showed, when this was decided, that production did worse than it did, or than it should."""
+    return any(bool(decision.inputs.get(name)) for name in ("performance_fell", "loss_because", "below_target"))
+
+
 def again(decision: Decision, rule: PolicyRule) -> Decision:
     """The decision that the stored inputs of another lead to under a rule: the same one, if the rule is the one that it was made by.
 
