@@ -6,11 +6,11 @@ from farero.project.judging import Gate
 from farero.project.learning import Binary, Classes, Classifier, Number, Regressor, TrainingSet
 from farero.project.renewing import Candidate, Policy, Risk
 from farero.project.rolling import Rollout
-from farero.project.watching import Drift, Fairness, Performance, Quality
+from farero.project.watching import Drift, Fairness, Performance, Quality, Slo
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Binary", "Candidate", "Classes", "Classifier", "Drift", "Fairness", "Features", "Gate", "Number", "Performance", "Policy", "Project",
-    "Quality", "Regressor", "Risk", "Rollout", "TrainingSet", "__version__", "choice", "date", "flag", "number", "personal",
+    "Quality", "Regressor", "Risk", "Rollout", "Slo", "TrainingSet", "__version__", "choice", "date", "flag", "number", "personal",
 ]  # fmt: skip

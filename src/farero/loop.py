@@ -27,6 +27,7 @@ from farero.flow.monitor import Monitor, Monitored
 from farero.flow.notify import Notify
 from farero.flow.predict import Predict
 from farero.flow.profile import BuildProfile
+from farero.flow.promise import Promise
 from farero.flow.promote import Promote
 from farero.flow.register import Register
 from farero.flow.retrain import Retrain, Trained
@@ -74,6 +75,7 @@ class Loop:
     validate: Validate
     promote: Promote
     rollout: Rollouts
+    promise: Promise
     notify: Notify
 
     def turn(
@@ -101,6 +103,17 @@ class Loop:
             self.alert.silence(silence.window, silence.version, silence.finding)
         self.notify.drain()
         return turns
+
+    def keep_promise(self, at: datetime, failures: float, version: str) -> None:
+        """Count requests and failures every few minutes, and tell where what was promised of them is being broken.
+
+        Args:
+            failures: requests that failed, as a counter that only rises, and begins anew with the service.
+            version: in production, "" for none.
+        """
+        looked = self.promise.look(at, failures)
+        if looked is not None:
+            self.alert.promise(looked[0], version, looked[1])
 
     def force(self, at: datetime, *, because: str) -> Turn:
         """Train, judge and promote now, because somebody asked: what a decision to retrain leads to, without the decision."""

@@ -52,6 +52,7 @@ from farero.flow.monitor.sound import Sound
 from farero.flow.notify import Notify
 from farero.flow.predict import Predict
 from farero.flow.profile import BuildProfile
+from farero.flow.promise import Promise
 from farero.flow.promote import Promote
 from farero.flow.record import hand_over
 from farero.flow.register import Register
@@ -274,6 +275,7 @@ class _Rooms:
                 channels=self.channels, smoke=SmokeTest(schema=schema, label=label, endpoint=f"{model}{STAGING}"),
                 measure=Measure(model=model, label=label, metric=project.gate_rule.metric, store=self.store, log=self.log),
             ),
+            promise=Promise(model=model, objective=project.objective, store=self.store, log=self.log),
             notify=Notify(store=self.store, clock=self.clock, channels=self.notifiers),
         )  # fmt: skip
 

@@ -30,6 +30,7 @@ NOUNS = (
     "rollouts",
     "approvals",
     "freezes",
+    "buckets",
     "heats",
     "job_runs",
     "reports",

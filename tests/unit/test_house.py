@@ -29,7 +29,7 @@ TESTED_ELSEWHERE_FOLDERS: dict[str, str] = {
 
 ROWS = ["S1", "S2", "S3", "S4", "S5", "S6", "S10", "S11", "L1", "L2", "L3", "L4", "L5", "U7"]
 ROWS += ["M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9", "M10", "M11"]
-ROWS += ["A2", "A4", "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13"]
+ROWS += ["A2", "A4", "A6", "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13"]
 ROW_ID = re.compile(r"[SLMARUP]\d{1,2}")
 
 

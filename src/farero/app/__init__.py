@@ -15,6 +15,7 @@ from farero.app.judging import Judging
 from farero.app.measuring import Measuring
 from farero.app.performing import Performing
 from farero.app.profiling import Profiling
+from farero.app.promising import Promising
 from farero.app.recording import Records
 from farero.app.rolling import Rolling
 from farero.app.tracking import Tracking
@@ -67,7 +68,7 @@ class FilePredicted:
     faults: tuple[Fault, ...]
 
 
-class App(Explaining, Jobbing, Judging, Performing, Profiling, Rolling, Tracking, Tuning):
+class App(Explaining, Jobbing, Judging, Performing, Profiling, Promising, Rolling, Tracking, Tuning):
     """One installation: its models, their state, and everything that can be done with them."""
 
     def __init__(
@@ -333,6 +334,7 @@ class App(Explaining, Jobbing, Judging, Performing, Profiling, Rolling, Tracking
         self.refresh()
         now = self._clock.now()
         self.roll()
+        self.keep_promises()
         turns = self.turns(now)
         self.keep_reports()
         with self._store.write() as conn:

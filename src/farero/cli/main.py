@@ -13,6 +13,7 @@ from farero.cli import (
     models,
     performing,
     projects,
+    promising,
     recording,
     replaying,
     rolling,
@@ -74,6 +75,7 @@ app.command("performance")(performing.performance)
 app.command("estimate")(explaining.estimate)
 app.command("explain-drop")(explaining.explain_drop)
 app.command("drift")(drifting.drift)
+app.command("slo")(promising.slo)
 app.command("decisions")(watching.decisions)
 app.add_typer(watching.incidents_app, name="incidents")
 app.add_typer(tracking.tracking_app, name="tracking")

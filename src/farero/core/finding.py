@@ -7,7 +7,14 @@ from typing import Literal, TypeAlias
 
 Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
 FindingKind: TypeAlias = Literal[
-    "DATA_DRIFT", "PREDICTION_DRIFT", "LABEL_DRIFT", "DATA_QUALITY", "PERFORMANCE_DEGRADATION", "LABELS_LATE", "CANARY_ROLLED_BACK"
+    "DATA_DRIFT",
+    "PREDICTION_DRIFT",
+    "LABEL_DRIFT",
+    "DATA_QUALITY",
+    "PERFORMANCE_DEGRADATION",
+    "LABELS_LATE",
+    "CANARY_ROLLED_BACK",
+    "SLO_BURN",
 ]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 

@@ -37,6 +37,12 @@ class Alert:
         """Fold in that rows stay away; once a window. Incidents of other kinds stay as they are: nothing was seen that speaks of them."""
         return self._fold(window, version, [finding], step="silence", only=finding.kind)
 
+    def promise(self, window: Window, version: str, findings: Sequence[Finding]) -> Sequence[Incident]:
+        """Fold in how requests keep what was promised of them; once a window, and only where there is something to tell, or to end."""
+        with self.store.read() as conn:
+            known = any(incident.kind == "SLO_BURN" for incident in incidents.open(conn, self.model))
+        return self._fold(window, version, findings, step="promise", only="SLO_BURN") if known or findings else []
+
     def _fold(
         self, window: Window, version: str, findings: Sequence[Finding], *, step: str, only: FindingKind | None
     ) -> Sequence[Incident]:
@@ -44,7 +50,7 @@ class Alert:
             if not steps.put(conn, self.model, window, step, b"", window.end):
                 return incidents.open(conn, self.model)
             updated = incidents_core.update(
-                [known for known in incidents.open(conn, self.model) if only is None or known.kind == only],
+                [known for known in incidents.open(conn, self.model) if known.kind == only or (only is None and known.kind != "SLO_BURN")],
                 findings,
                 model=self.model,
                 version=version,

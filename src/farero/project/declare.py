@@ -22,11 +22,13 @@ from farero.project.watching import (
     Performance,
     Quality,
     RegressionMetric,
+    Slo,
 )
 
 if TYPE_CHECKING:
     from farero.core.gate import GateRule
     from farero.core.label import LabelKind, LabelSpec
+    from farero.core.objective import Objective
     from farero.core.policy import PolicyRule
     from farero.core.prediction import Thresholds
     from farero.core.rollout import RolloutRule
@@ -248,6 +250,16 @@ class Project:
     def groups(self) -> tuple[str, ...]:
         """The features whose groups shall be treated alike, each once."""
         return tuple(dict.fromkeys(name for monitor in self.monitors if isinstance(monitor, Fairness) for name in monitor.groups))
+
+    @property
+    def objective(self) -> Objective | None:
+        """What is promised of its requests; None = nothing."""
+        from farero.core.objective import Objective
+
+        slo = next((monitor for monitor in self.monitors if isinstance(monitor, Slo)), None)
+        if slo is None:
+            return None
+        return Objective(good=slo.good, within_us=None if slo.within_ms is None else round(slo.within_ms * 1000))
 
     @property
     def max_gap(self) -> float | None:

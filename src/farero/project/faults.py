@@ -26,7 +26,7 @@ from farero.project.learning import Binary, Classes, Number
 from farero.project.renewing import Policy, Risk, Trigger
 from farero.project.rolling import Rollout
 from farero.project.rolling_faults import of_rollout
-from farero.project.watching import ClassificationMetric, Drift, DriftRule, Fairness, Performance, Quality, RegressionMetric
+from farero.project.watching import ClassificationMetric, Drift, DriftRule, Fairness, Performance, Quality, RegressionMetric, Slo
 
 RESERVED = frozenset({"label", "rows", "row", "request_id"})
 """Names that mean something else in a request, in labels or in training data."""
@@ -191,8 +191,8 @@ class _Faults:
             return
         seen: set[object] = set()
         for monitor in project.monitors:
-            if not isinstance(monitor, (Quality, Drift, Performance, Fairness)):
-                known = "fa.Quality, fa.Drift, fa.Performance and fa.Fairness"
+            if not isinstance(monitor, (Quality, Drift, Performance, Fairness, Slo)):
+                known = "fa.Quality, fa.Drift, fa.Performance, fa.Fairness and fa.Slo"
                 self.add(project.place, "monitors", "wrong-type", f"{monitor!r} is no monitor; use {known}")
                 continue
             word = f"fa.{type(monitor).__name__}"
@@ -213,6 +213,12 @@ class _Faults:
                 self._segments(monitor, "groups", monitor.groups, project.features)
                 if monitor.max_gap is not None and not (_is_number(monitor.max_gap) and monitor.max_gap >= 0):
                     self.add(monitor.place, word, "wrong-limit", f"max_gap={monitor.max_gap!r} is no number of at least 0")
+
+            if isinstance(monitor, Slo):
+                if not (_is_number(monitor.good) and 0 < monitor.good < 1):
+                    self.add(monitor.place, word, "out-of-range", f"good is {monitor.good!r}; it must be a share above 0 and below 1")
+                if monitor.within_ms is not None and not (_is_number(monitor.within_ms) and monitor.within_ms > 0):
+                    self.add(monitor.place, word, "wrong-limit", f"within_ms={monitor.within_ms!r} is no number above 0")
 
     def _performance(self, monitor: Performance, kind: str | None) -> None:
         if not self._metric(monitor.place, "fa.Performance", monitor.metric, kind):

@@ -1,4 +1,4 @@
-"""What a project file says of watching: quality, drift, performance, fairness."""
+"""What a project file says of watching: quality, drift, performance, fairness, promises."""
 
 from __future__ import annotations
 
@@ -60,8 +60,20 @@ class Fairness:
     place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
-Monitor: TypeAlias = Quality | Drift | Performance | Fairness
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """A promise about requests: `good` is the share of a month's that are answered [0-1), and no later than `within_ms`, where that is set.
+
+    An incident tells where so many fail that the room for failures is used up too fast.
+    """
+
+    good: float
+    within_ms: float | None = field(default=None, kw_only=True)
+    place: Place = field(default_factory=caller, init=False, compare=False, repr=False)
 
 
-for _kind in (Quality, Drift, Performance, Fairness):
+Monitor: TypeAlias = Quality | Drift | Performance | Fairness | Slo
+
+
+for _kind in (Quality, Drift, Performance, Fairness, Slo):
     forgive(_kind)

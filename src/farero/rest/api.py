@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from farero.core.health import Check, Health, worst_status
 from farero.core.label import LabelRow
+from farero.core.objective import Standing
 from farero.core.schema import Fault
 from farero.errors import BadInput, FareroError, counted
 from farero.rest import bodies as b
@@ -97,6 +98,7 @@ def make_api(
     add_jobs(api, app, responses=PROBLEMS)
     add_endpoints(api, app, responses=PROBLEMS)
     add_rollouts(api, app, responses=PROBLEMS)
+    _add_objective(api, app)
     add_docs(api)
     describe(api, app)
     if console is not None:
@@ -247,6 +249,12 @@ def _add_incidents(api: FastAPI, app: App) -> None:
     def resolve(id: str, given: b.NoteIn | None = None) -> b.IncidentOut:
         asked = given or b.NoteIn()
         return sent.incident_out(app.resolve(id, by=asked.by, note=asked.note))
+
+
+def _add_objective(api: FastAPI, app: App) -> None:
+    @api.get("/v1/models/{model}/slo", tags=["loop"], summary="How what is promised of its requests stands", responses=ABSENT)
+    def slo(model: str) -> Standing:
+        return app.objective(model)
 
 
 def _model_out(app: App, model: str, status: str, production: str | None) -> b.ModelOut:

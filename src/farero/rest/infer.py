@@ -86,12 +86,13 @@ class Infer:
             response = answer_error(error, request_id)
             code = error.code if isinstance(error, FareroError) else "internal-error"
             self._app.meters.counter("farero_errors_total", code=code).add()
+            # What clients make up must not become a label.
+            named = self._app.model_behind(where.endpoint) if where.endpoint else where.model if where.model in self._app.models else None
             if isinstance(error, (Overloaded, TookTooLong, BadInput)):
-                # What clients make up must not become a label.
-                named = (
-                    self._app.model_behind(where.endpoint) if where.endpoint else where.model if where.model in self._app.models else None
-                )
                 self._app.meters.counter("farero_refused_total", model=named or "", reason=code).add()
+            if response.status_code >= 500 or response.status_code == 429:
+                model = named or (self._app.models[0] if len(self._app.models) == 1 else "")
+                self._app.meters.counter("farero_failed_requests_total", model=model).add()
         self._app.meters.counter("farero_requests_total", route=ROUTE, code=str(response.status_code)).add()
         self._seconds.observe(perf_counter() - begun)
         await response(scope, receive, send)

@@ -116,8 +116,9 @@ class Turn:
     def _recorded(self, answers: list[_Answer], error: FareroError | None) -> None:
         now = perf_counter()
         if error is not None:
-            for wire, _, _, request_id, _ in answers:
+            for wire, hot, _, request_id, _ in answers:
                 wire.answered(self.refusal(error, request_id), now)
+                self._app.meters.counter("farero_failed_requests_total", model=hot.model).add()
             return
         dated = self._date()
         if dated is not self._dated:

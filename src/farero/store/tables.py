@@ -192,6 +192,16 @@ approvals = Table(
 )
 
 # While a row is here, nothing moves into production by itself.
+buckets = Table(
+    "farero_buckets",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("start", Moment, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("slow", BigInteger, nullable=False),
+)
+
 freezes = Table(
     "farero_freezes",
     metadata,

@@ -93,6 +93,7 @@ METRICS: Final[dict[str, Metric]] = {
     "farero_predictions_total": _counter("Prediction requests answered and recorded.", "model", "version"),
     "farero_prediction_rows_total": _counter("Rows predicted and recorded.", "model", "version"),
     "farero_refused_total": _counter("Prediction requests that were refused, by why; nothing of them was stored.", "model", "reason"),
+    "farero_failed_requests_total": _counter("Prediction requests that the service failed: answered 429, or 500 and more.", "model"),
     "farero_fast_requests_total": _counter("Prediction requests answered by the short way.", "model"),
     "farero_careful_requests_total": _counter("Prediction requests answered by the original model.", "model"),
     "farero_prediction_failures_total": _counter(

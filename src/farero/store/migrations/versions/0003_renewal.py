@@ -94,6 +94,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f("farero_approvals_model_number_ix"), "farero_approvals", ["model", "number"])
     op.create_table(
+        "farero_buckets",
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("requests", sa.BigInteger(), nullable=False),
+        sa.Column("failed", sa.BigInteger(), nullable=False),
+        sa.Column("slow", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("model", "start", name=op.f("farero_buckets_pk")),
+    )
+    op.create_table(
         "farero_freezes",
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
