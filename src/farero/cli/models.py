@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from farero.cli import output, session
+from farero.cli import output, service, session
 from farero.cli.exits import ANSWER_IS_NO
 
 versions_app = typer.Typer(help="The versions of a model.", invoke_without_command=True, no_args_is_help=False)
@@ -186,6 +186,14 @@ def rollback(
     as_json: output.JsonOption = False,
 ) -> None:
     """Put the last good version back into production."""
+    with session.errors(as_json=as_json):
+        moved_by_service = _through_service(project, model, {"to": to, "by": session.whoami(), "because": because})
+    if moved_by_service is not None:
+        if as_json:
+            output.emit(moved_by_service)
+        else:
+            output.stdout().print(f"{moved_by_service['model']} {moved_by_service['number']} is back in production.")
+        return
     with session.opened(project, as_json=as_json, tracked=True) as app:
         name = app.only_model(model)
         moved = app.rollback(name, to=to, by=session.whoami(), because=because)
@@ -193,6 +201,18 @@ def rollback(
             output.emit(moved)
         else:
             output.stdout().print(f"{name} {moved.number} is back in production.")
+
+
+def _through_service(project: Path, model: str | None, body: dict[str, Any]) -> dict[str, Any] | None:
+    """The version that the service put back; None where none runs here, or it refused: then the command says why."""
+    url = service.address(project)
+    if url is None:
+        return None
+    models = service.ask(url, "/v1/models")
+    names = [one["model"] for one in models or []]
+    name = model or (names[0] if len(names) == 1 else None)
+    moved: dict[str, Any] | None = service.ask(url, f"/v1/models/{name}/rollback", body) if name in names else None
+    return moved
 
 
 def retrain(

@@ -187,6 +187,7 @@ class VersionOut(BaseModel):
     trained_until: datetime | None
     trained_rows: int
     data_fingerprint: str
+    schema_digest: str
     origin: str
     because: str
     metrics: dict[str, float]

@@ -36,6 +36,7 @@ from farero.serving.meters import Meters
 from farero.telemetry import LOG_FILE, log, log_to_file, log_to_stream, stop_logging
 from farero.wiring import METERS
 
+ADDRESS: Final = METERS / "service.json"
 PEOPLE: Final = METERS / "workers.json"
 """Who is who: the process ids of supervisor, keeper and those that answer."""
 
@@ -100,6 +101,7 @@ def serve(
 
         def ready() -> None:
             log("server.started", host=host, port=real_port, workers=workers)
+            _note_address(root, host, real_port)
             if on_ready is not None:
                 on_ready(host, real_port)
 
@@ -107,8 +109,18 @@ def serve(
             _Supervisor(root, members, listener, meters, ready).run()
         finally:
             (root / PEOPLE).unlink(missing_ok=True)
+            (root / ADDRESS).unlink(missing_ok=True)
             log("server.stopped")
     return 0
+
+
+def _note_address(root: Path, host: str, port: int) -> None:
+    """Commands find the service by it. One that listens everywhere does so on this machine's own address, too."""
+    here = "127.0.0.1" if host in ("0.0.0.0", "::", "") else f"[{host}]" if ":" in host else host
+    try:
+        (root / ADDRESS).write_text(json.dumps({"url": f"http://{here}:{port}", "pid": os.getpid()}), encoding="ascii")
+    except OSError as error:  # commands then do by themselves what they were asked for
+        log("error", level="error", error=error, where="noting the service's address")
 
 
 @contextlib.contextmanager
