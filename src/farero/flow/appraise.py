@@ -176,7 +176,7 @@ class _Found:
 
     @property
     def days(self) -> NDArray[np.int64]:
-        return stored.window_numbers(self.rows.times, _DAY)
+        return self.rows.days
 
     @property
     def comparable(self) -> str:
@@ -197,8 +197,8 @@ class _Found:
 
     def one(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Measured:
         """The project's metric on some rows."""
-        days = stored.window_numbers(self.rows.times[which], _DAY)
-        return measure(self.kind.kind, self.rows.labels[which], pick(self.outputs, which), days=days, names=[self.metric])[0]
+        outputs = pick(self.outputs, which)
+        return measure(self.kind.kind, self.rows.labels[which], outputs, days=self.days[which], names=[self.metric])[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +255,7 @@ def _baseline(label: LabelSpec, judged: Judged | None) -> tuple[Measured, ...]:
     if judged is None or judged.rows.outputs is None or not judged.rows.count:
         return ()
     rows, outputs = judged.rows, judged.rows.outputs
-    return measure(label.kind, rows.labels, outputs, days=stored.window_numbers(rows.times, _DAY))
+    return measure(label.kind, rows.labels, outputs, days=rows.days)
 
 
 def _versions(found: _Found) -> tuple[VersionFigures, ...]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import numpy as np
 import pyarrow.compute as pc
 
 from farero.core import contest, fitness, reliability
@@ -39,8 +38,6 @@ LIVE = timedelta(days=365)
 
 LEAST_LIVE = 200
 """Labelled live rows from which on groups are compared on them, and not on the rows held out before."""
-
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +82,7 @@ class Describe:
         contract = read_contract(folder)
         schema, label = contract.schema, contract.label
         heldout, live = frozen.judged(folder, schema), self._live(version, moves[0].at)
-        calibration = reliability.of_answers(label.kind, heldout.labels, _answers(heldout), days=_days(heldout)) if heldout else None
+        calibration = reliability.of_answers(label.kind, heldout.labels, _answers(heldout), days=heldout.days) if heldout else None
         rows = live if live.count >= LEAST_LIVE or heldout is None else heldout
         return Card(
             version=version, made_at=self.clock.now(), label=label, metric=self.metric, features=schema.features,
@@ -93,7 +90,7 @@ class Describe:
             drift_a_year=self.drift_a_year, learnt=self._learnt(version), parameters=parameters_in(folder),
             heldout=_span(heldout), metrics=_measured(label, heldout), calibration=calibration,
             segments=tuple(
-                by_segment(label.kind, heldout.labels, _answers(heldout), cut(field, heldout.columns[field.name]), days=_days(heldout),
+                by_segment(label.kind, heldout.labels, _answers(heldout), cut(field, heldout.columns[field.name]), days=heldout.days,
                            names=[self.metric])
                 for field in features_named(self.model, schema, [name for name in self.segments if _has(schema, name)])
             ) if heldout else (),
@@ -156,9 +153,9 @@ class Describe:
         differences: tuple[contest.Difference, ...] = ()
         if rows is not None:
             answers = [loaded.engine.predict(rows.columns, rows.count) for loaded in (first, second)]
-            own = measure(self.label.kind, rows.labels, answers[0], days=_days(rows))
+            own = measure(self.label.kind, rows.labels, answers[0], days=rows.days)
             names = [each.name for each in own if each.value is not None]
-            differences = contest.compare_all(self.label.kind, names, rows.labels, answers[0], answers[1], days=_days(rows))
+            differences = contest.compare_all(self.label.kind, names, rows.labels, answers[0], answers[1], days=rows.days)
         return SideBySide(
             compared=compare_versions(one, other), rows=rows.count if rows else 0, differences=differences, because=because,
             parameters=differing(parameters_in(first.folder), parameters_in(second.folder)), known=known, known_because=known_because,
@@ -252,12 +249,8 @@ def _answers(rows: Labelled) -> Outputs:
     return rows.outputs
 
 
-def _days(rows: Labelled) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return stored.window_numbers(rows.times, _DAY)
-
-
 def _measured(label: LabelSpec, rows: Labelled | None) -> tuple[Measured, ...]:
-    return measure(label.kind, rows.labels, _answers(rows), days=_days(rows)) if rows is not None and rows.count else ()
+    return measure(label.kind, rows.labels, _answers(rows), days=rows.days) if rows is not None and rows.count else ()
 
 
 def _span(rows: Labelled | None) -> Rows:

@@ -77,12 +77,12 @@ class EstimateWindows:
         span = self.log.span(self.model)
         if span is not None:
             first, last = span[0], span[1] + timedelta(microseconds=1)
-            begin = stored.window_numbers(np.asarray([stored.moment(max(first, start) if start else first)]), self.window_size)[0]
+            begin = stored.window_number(max(first, start) if start else first, self.window_size)
             until = min(last, end) if end else last
             if start is None:
-                newest = stored.window_numbers(np.asarray([stored.moment(until)]), self.window_size)[0]
+                newest = stored.window_number(until, self.window_size)
                 begin = max(begin, newest - WINDOWS + 1)
-            for table in self._batches(stored.window_of(int(begin), self.window_size).start if start is None else max(first, start), until):
+            for table in self._batches(stored.window_of(begin, self.window_size).start if start is None else max(first, start), until):
                 found += self._windows(table, version, now)
         if not found:
             self._refuse(version)
@@ -117,7 +117,7 @@ class EstimateWindows:
         names = list(_NEEDED) if self.label.kind == "binary" else None
         at = start
         while at < end:
-            number = int(stored.window_numbers(np.asarray([stored.moment(at)]), self.window_size)[0])
+            number = stored.window_number(at, self.window_size)
             until = min(stored.window_of(number + _ROWS_AT_ONCE - 1, self.window_size).end, end)
             table = self.log.read(self.model, at, until, names)
             if table.num_rows:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from farero.core.finding import Severity
 from farero.core.measured import Measured, measure
@@ -14,7 +13,7 @@ from farero.core.version import Version
 from farero.core.window import Window
 from farero.errors import Corrupt, FareroError, NotFound, VersionNotFound
 from farero.ports import Clock, Message, ModelFiles
-from farero.serving import frozen, stored
+from farero.serving import frozen
 from farero.serving.layout import read_contract
 from farero.serving.parameters import parameters_in
 from farero.store import decisions, outbox, reports, runs, versions
@@ -22,7 +21,6 @@ from farero.store.database import Connection, Store
 from farero.store.decisions import StoredDecision
 from farero.telemetry import log
 
-_DAY = timedelta(days=1)
 _AT_A_TIME = 20
 _LOOP = re.compile(r"loop/([\dT:.-]+Z/[\dT:.-]+Z)")
 
@@ -110,7 +108,7 @@ class Report:
             return (), {}
         if rows is None or rows.outputs is None:
             return (), parameters
-        return measure(contract.label.kind, rows.labels, rows.outputs, days=stored.window_numbers(rows.times, _DAY)), parameters
+        return measure(contract.label.kind, rows.labels, rows.outputs, days=rows.days), parameters
 
     def _announce(self, conn: Connection, made: RunReport) -> None:
         if made.status == "failed":

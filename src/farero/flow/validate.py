@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from farero.core import contest, fitness, gate, guards, performance, segments
 from farero.core.gate import GateRule, Verdict
@@ -181,7 +180,7 @@ class Validate:
             higher_is_better=performance.METRICS[metric].higher_is_better,
             loss_difference=losses[0] - losses[1],
             share_answered=float(np.isfinite(answers.value).mean()),
-            differences=contest.compare_all(kind, self.rule.metrics, heldout.labels, before, answers, days=_days(heldout)),
+            differences=contest.compare_all(kind, self.rule.metrics, heldout.labels, before, answers, days=heldout.days),
             more=more,
             complained=complained,
         )
@@ -199,7 +198,7 @@ class Validate:
             *checks,
             *guards.segments(
                 kind, self.rule.metric, labels, before, answers, cuts, room=self.rule.segment_room, min_rows=self.rule.segment_rows,
-                days=_days(heldout),
+                days=heldout.days,
             ),
         ]  # fmt: skip
 
@@ -243,7 +242,3 @@ def _verdict(checks: list[Check], won: str = "") -> Verdict:
     """A verdict without figures of a contest."""
     failed = tuple(check.because for check in checks if check.passed is False)
     return Verdict(accepted=not failed, metric=_NO_FIGURES, because=failed or (won,), checks=tuple(checks))
-
-
-def _days(rows: Labelled) -> NDArray[np.int64]:
-    return rows.times.astype("datetime64[D]").astype(np.int64)

@@ -41,6 +41,11 @@ class Labelled:
     def count(self) -> int:
         return int(self.labels.size)
 
+    @property
+    def days(self) -> NDArray[np.int64]:
+        """(n,) a number for the day of each row."""
+        return window_numbers(self.times, timedelta(days=1))
+
     def where(self, mask: NDArray[np.bool_] | NDArray[np.intp]) -> Labelled:
         """The rows that the mask picks, or the rows in the order of an index."""
         return Labelled(
