@@ -68,14 +68,15 @@ class Contest:
         for entrant in entrants:
             with self.store.read() as conn:
                 heat = heats.find(conn, self.model, origin, entrant.name)
+            own: NDArray[np.float64] | None = None
             if heat is None:
                 with journal.step(f"train {entrant.name}"):
-                    heat = self._heat(entrant, of_entrant(entrant, train, newest, self.seed), heldout, until, journal)
+                    heat, own = self._heat(entrant, of_entrant(entrant, train, newest, self.seed), heldout, until, journal)
                 with self.store.write() as conn:
                     heats.add(conn, self.model, origin, heat, self.clock.now())
             found.append(heat)
             if not heat.failed:
-                losses[entrant.name] = self._losses(self.files.open(heat.digest), heldout)
+                losses[entrant.name] = own if own is not None else self._losses(self.files.open(heat.digest), heldout)
         if not losses:
             raise TrainFailed(f"No way to train {self.model} worked: {'; '.join(f'{heat.entrant}: {heat.failed}' for heat in found)}")
         winner = pick(losses, before=before)
@@ -91,8 +92,10 @@ class Contest:
             if heat.digest:
                 self.files.delete(heat.digest)
 
-    def _heat(self, entrant: Entrant, rows: Labelled, heldout: Labelled, until: datetime, journal: Journal) -> Heat:
-        """One that fails is out of the contest, and the others go on."""
+    def _heat(
+        self, entrant: Entrant, rows: Labelled, heldout: Labelled, until: datetime, journal: Journal
+    ) -> tuple[Heat, NDArray[np.float64] | None]:
+        """How an entrant did, and its losses. One that fails is out of the contest, and the others go on."""
         with tempfile.TemporaryDirectory(prefix="farero-train-") as name:
             folder = Path(name)
             try:
@@ -101,13 +104,13 @@ class Contest:
                 taken = cpu_s(folder)
                 losses = self._losses(folder, heldout)
             except (TrainFailed, PredictFailed) as failure:
-                return Heat(entrant=entrant.name, rows=rows.count, failed=failure.message)
+                return Heat(entrant=entrant.name, rows=rows.count, failed=failure.message), None
             if not np.isfinite(losses).all():
                 silent = float((~np.isfinite(losses)).mean())
                 why = f"it left {silent:.1%} of the held-out rows without a finite answer"
-                return Heat(entrant=entrant.name, rows=rows.count, cpu_s=taken, failed=why)
+                return Heat(entrant=entrant.name, rows=rows.count, cpu_s=taken, failed=why), None
             digest = self.files.put(folder)
-        return Heat(entrant=entrant.name, rows=rows.count, digest=digest, cpu_s=taken, loss=float(losses.mean()))
+        return Heat(entrant=entrant.name, rows=rows.count, digest=digest, cpu_s=taken, loss=float(losses.mean())), losses
 
     def _losses(self, folder: Path, heldout: Labelled) -> NDArray[np.float64]:
         outputs = engine.load(folder, self.label, self.schema, gate=False).predict(heldout.columns, heldout.count)
