@@ -76,7 +76,6 @@ class Evidence:
             times, unless labels show that the model does worse.
         gained: share of what was wrong that the last contest took away [..1], 0 where that may well be chance; None = there was none, or
             it cannot be said.
-        gained_over_s: how old production was at that contest [s]; None = it is not known.
         saved: retrainings that the budget allows by now, this window's share included.
         below_target: why performance is below what its owner accepts; "" = it is not.
         trained_until: what production was trained until; None = it is not known.
@@ -99,18 +98,10 @@ class Evidence:
     loss_because: str = ""
     performance_fresh: bool = False
     gained: float | None = None
-    gained_over_s: float | None = None
     saved: float = 1.0
     below_target: str = ""
     trained_until: datetime | None = None
     learnt_from: int | None = None
-
-    @property
-    def to_gain(self) -> float | None:
-        """Share of what is wrong with production that a retraining may take away by now: the last one's gain, as production ages."""
-        if self.gained is None or not self.gained_over_s or self.trained_until is None:
-            return self.gained
-        return self.gained * (self.window.end - self.trained_until).total_seconds() / self.gained_over_s
 
     @property
     def unharmed(self) -> bool:
@@ -340,9 +331,8 @@ def _reasons(evidence: Evidence, rule: PolicyRule) -> tuple[str, ...]:
         reasons.append(evidence.loss_because)
     if evidence.drift_alarm and not evidence.unharmed:
         reasons.append(evidence.drift_because)
-    if evidence.gained is not None and evidence.to_gain is not None and evidence.to_gain >= LITTLE:
-        by_now = f", and production is old enough for {evidence.to_gain:.0%} by now" if evidence.gained_over_s else ", so another may"
-        reasons.append(f"the last retraining took away {evidence.gained:.0%} of what was wrong{by_now}")
+    if evidence.gained is not None and evidence.gained >= LITTLE:
+        reasons.append(f"the last retraining took away {evidence.gained:.0%} of what was wrong, so another may")
     if evidence.learnt_from and evidence.new_labelled >= evidence.learnt_from:
         reasons.append(f"production has learnt from {evidence.learnt_from} rows, and as many new ones have labels by now")
     return tuple(reasons)

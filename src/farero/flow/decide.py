@@ -70,7 +70,6 @@ class Decide:
                 last_training=max((entry.decision.at for entry in past if entry.decision.action == "retrain"), default=None),
                 lost=_lost(contests, self.contest_higher_is_better),
                 gained=_gained(contests, self.contest_higher_is_better),
-                gained_over_s=_gained_over_s(past),
                 saved=_saved(past, self.rule, labelled=new_labelled > 0),
                 below_target=below_target,
                 trained_until=newer_than,
@@ -144,15 +143,6 @@ def _gained(newest_first: Sequence[Verdict], higher_is_better: bool) -> float | 
     if not verdict.accepted or (better is not None and better < policy.SURE):
         return 0.0
     return policy.gain(verdict.metric.get("current"), verdict.metric.get("candidate"), higher_is_better=higher_is_better)
-
-
-def _gained_over_s(newest_first: Sequence[StoredDecision]) -> float | None:
-    """How old production was at the last contest [s]; None where there was none, or nobody wrote it down."""
-    last = next((entry.decision for entry in newest_first if entry.verdict is not None), None)
-    until = None if last is None else last.inputs.get("trained_until")
-    if last is None or not isinstance(until, str):
-        return None
-    return (last.at - datetime.fromisoformat(until)).total_seconds()
 
 
 def _saved(newest_first: Sequence[StoredDecision], rule: PolicyRule, *, labelled: bool) -> float:

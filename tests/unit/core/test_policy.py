@@ -124,19 +124,6 @@ def test_what_the_last_retraining_gained_is_a_reason_for_another() -> None:
 
 
 @pytest.mark.row("R4")
-def test_what_may_be_gained_grows_with_production_s_age() -> None:
-    """7 % after twelve weeks: five weeks are worth 3 %."""
-    week, end = timedelta(weeks=1), QUIET.window.end
-    known = replace(QUIET, gained=0.07, gained_over_s=(12 * week).total_seconds())
-    weeks = range(1, 9)
-    aged = [choose(replace(known, trained_until=end - number * week), PolicyRule(name="farero"), AT) for number in weeks]
-    assert [number for number, made in zip(weeks, aged, strict=True) if made.action == "retrain"] == [6, 7, 8]
-    decision = choose(replace(known, trained_until=end - 6 * week), PolicyRule(name="farero"), AT)
-    assert decision.because == ("the last retraining took away 7% of what was wrong, and production is old enough for 4% by now",)
-    assert choose(replace(known, gained=0.0, trained_until=end - 99 * week), PolicyRule(name="farero"), AT).action == "keep"
-
-
-@pytest.mark.row("R4")
 def test_where_nothing_is_wrong_nothing_is_gained() -> None:
     assert gain(0.0, 0.0, higher_is_better=False) is None
 
