@@ -188,6 +188,7 @@ def test_what_takes_too_long_is_given_up_and_records_nothing_but_keeps_its_place
     assert app.recorded == ["after"]
     counted = {sample.labels: sample.value for sample in app.meters.samples() if sample.name == "farero_requests_total"}
     assert counted == {("/predict", "503"): 1, ("/predict", "429"): 1, ("/predict", "200"): 1}
+    assert sum(sample.value for sample in app.meters.samples() if sample.name == "farero_failed_requests_total") == 2
 
 
 def test_a_request_given_up_before_it_had_a_thread_leaves_its_place_at_once() -> None:

@@ -70,6 +70,7 @@ def test_each_refusal_of_a_turn_carries_its_own_id_and_is_counted() -> None:
         assert [(answer.status, answer.json["request_id"]) for answer in found] == [(503, "r0"), (503, "r1"), (503, "r2")]
         assert rig.counted("farero_errors_total") == {("log-unavailable",): 3.0}
         assert rig.counted("farero_predictions_total") == {}
+        assert rig.counted("farero_failed_requests_total") == {("lines",): 3.0}
 
     on_a_loop(scenario)
 
