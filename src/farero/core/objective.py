@@ -119,7 +119,7 @@ def standing(objective: Objective, buckets: Sequence[Bucket], at: datetime) -> S
 
     >>> from datetime import UTC
     >>> at = datetime(2024, 1, 1, 1, tzinfo=UTC)
-    >>> outage = [Bucket(start=at - (n + 1) * BUCKET, requests=100, failed=20, slow=0) for n in range(3)]
+    >>> outage = [Bucket(start=at - (n + 1) * BUCKET, requests=100, failed=60, slow=0) for n in range(3)]
     >>> [burn.too_fast for burn in standing(Objective(good=0.99), outage, at).burns]
     [True, True, True]
     """
