@@ -23,7 +23,7 @@ demo: $(STAMP) ## the whole story on real data (EXAMPLE=bikes|flights|energy, FA
 
 .PHONY: test
 test: $(STAMP) chromium ## all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -q $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile -q $(ARGS)
 
 .PHONY: check
 check: $(STAMP) ## format, lint, types, import rules

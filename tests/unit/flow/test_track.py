@@ -163,12 +163,12 @@ def test_a_run_that_was_told_before_its_verdict_is_told_again_with_it(tracked: T
         def __getattr__(self, name: str) -> object:
             return getattr(tracked.here.loop.validate, name)
 
-        def judge(self, *given: object) -> object:
+        def judge(self, *given: object, **named: object) -> object:
             tracked.step.write()
             between.extend(
                 run.tags.get("farero.verdict", "none") for run in tracked.there.runs.values() if run.tags["farero.kind"] == "retrain"
             )
-            return judge(*given)  # type: ignore[arg-type]
+            return judge(*given, **named)  # type: ignore[arg-type]
 
     loop = replace(tracked.here.loop, validate=cast(Any, Watching()))
     tracked.here.predict(0)
