@@ -167,9 +167,9 @@ class Detect:
         """Take every window further whose labels have had their time, oldest first; None before the first."""
         ready = self._ready(version, name)
         last = ready.watch.state.last if ready is not None else None
-        numbers = self.numbers(rows.times, until)
         due = stored.moment(until.end - self.label.arrives_within)
-        ripe = numbers < self.numbers(np.append(rows.times, due), until)[-1]
+        numbers = self.numbers(np.append(rows.times, due), until)
+        numbers, ripe = numbers[:-1], numbers[:-1] < numbers[-1]
         fresh = [number for number in np.unique(numbers[ripe]).tolist() if last is None or number > last]
         if not fresh:
             return None if ready is None else ready.watch
@@ -223,14 +223,12 @@ class Detect:
     def _baseline(self, version: str, name: Name, stored_baseline: bytes) -> Baseline:
         """The stored baseline, read anew only where another process has stored another."""
         known = self._fitted.get((version, name))
-        if known is not None and known[0] == stored_baseline:
-            return known[1]
-        # The budget may have been changed since; what was learnt from the reference stands.
-        baseline = replace(Baseline.from_bytes(stored_baseline), limit=self._limit(name))
-        while len(self._fitted) >= KEPT:
-            self._fitted.pop(next(iter(self._fitted)))
-        self._fitted[version, name] = stored_baseline, baseline
-        return baseline
+        if known is None or known[0] != stored_baseline:
+            while len(self._fitted) >= KEPT:
+                self._fitted.pop(next(iter(self._fitted)))
+            known = self._fitted[version, name] = stored_baseline, Baseline.from_bytes(stored_baseline)
+        # The budget, or how many windows a year has, may have changed since; what was learnt from the reference stands.
+        return replace(known[1], limit=self._limit(name))
 
     def _fit(self, plan: Layout, days: Days, name: Name) -> Baseline:
         return detector.fit(plan, days, preset=self.preset, size_s=self.window_size.seconds, limit=self._limit(name))

@@ -145,6 +145,9 @@ def test_by_count_the_budget_of_a_year_goes_by_how_many_windows_there_are(by_cou
     done = [turn.window for turn in by_count.end(2)]
     days = (done[-1].end - done[0].start) / timedelta(days=1)
     assert detect(by_count).windows_a_year() == pytest.approx(6 * 365 / days)
+    ready = detect(by_count)._ready("1.0.0", "inputs")
+    assert ready is not None
+    assert ready.baseline.limit == pytest.approx(6 * 365 / days / SHARES["inputs"]), "not that of the first window, when nothing was known"
 
 
 @pytest.mark.row("M9")
