@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from farero.app.reading import Reading
 from farero.core.card import Card, Rows, card_document
 from farero.core.deployment import Deployment, deployment_document
-from farero.core.document import markdown
+from farero.core.document import Document, markdown
 from farero.core.document_page import page
 from farero.core.fairness import GroupsOf
 from farero.core.run_report import RunReport, run_document
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from farero.project.settings import Settings
     from farero.serving.pool import Pool
     from farero.store.database import Store
+
+
+Written: TypeAlias = Card | Deployment | SideBySide | RunReport
+"""What is written down for people, as a page or as Markdown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,52 +179,30 @@ def _watching(project: Project) -> tuple[str, ...]:
     return tuple(told)
 
 
-def card_text(found: Card) -> str:
-    """A model card as Markdown."""
-    return markdown(card_document(found))
+def as_text(found: Written) -> str:
+    """It as Markdown."""
+    return markdown(_document(found))
 
 
-def card_page(found: Card) -> str:
-    """A model card as one HTML page that needs nothing else."""
-    return page(card_document(found))
+def as_page(found: Written) -> str:
+    """It as one HTML page that needs nothing else."""
+    return page(_document(found))
 
 
-def deployment_text(found: Deployment) -> str:
-    """A deployment document as Markdown."""
-    return markdown(deployment_document(found))
-
-
-def deployment_page(found: Deployment) -> str:
-    """A deployment document as one HTML page that needs nothing else."""
-    return page(deployment_document(found))
-
-
-def side_by_side_text(found: SideBySide) -> str:
-    """A comparison of versions as Markdown."""
-    return markdown(side_by_side_document(found))
-
-
-def side_by_side_page(found: SideBySide) -> str:
-    """A comparison of versions as one HTML page that needs nothing else."""
-    return page(side_by_side_document(found))
-
-
-def run_page(found: RunReport) -> str:
-    """The report of a run as one HTML page that needs nothing else."""
-    return page(run_document(found))
-
-
-def run_text(found: RunReport) -> str:
-    """The report of a run as Markdown."""
-    return markdown(run_document(found))
+def _document(found: Written) -> Document:
+    if isinstance(found, Card):
+        return card_document(found)
+    if isinstance(found, Deployment):
+        return deployment_document(found)
+    return side_by_side_document(found) if isinstance(found, SideBySide) else run_document(found)
 
 
 def run_papers(found: RunReport, describe: Describe) -> dict[str, str]:
     """What is filed with a run elsewhere: its report, and the model card and the profile of the version that it made."""
-    papers = {"report.json": _json(found), "report.html": run_page(found)}
+    papers = {"report.json": _json(found), "report.html": as_page(found)}
     if found.version is not None:
         card = describe.card(found.version.number)
-        papers |= {"model-card.md": card_text(card), "model-card.html": card_page(card)}
+        papers |= {"model-card.md": as_text(card), "model-card.html": as_page(card)}
         papers["profile.json"] = _json(describe.profile(found.version.number))
     return papers
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from farero.cli import output, session
 from farero.cli.exits import ANSWER_IS_NO
+
+if TYPE_CHECKING:
+    from farero.app.recording import Written
 
 Html = Annotated[Path | None, typer.Option(help="Write a self-contained page here.")]
 Markdown = Annotated[Path | None, typer.Option("--md", help="Write Markdown here.")]
@@ -24,12 +27,10 @@ def card(
 ) -> None:
     """Print the model card of a version: data, metrics with intervals, segments, groups, limits, drift, who let it serve."""
     with session.opened(project, as_json=as_json) as app:
-        from farero.app.recording import card_page, card_text
-
         found = app.card(app.only_model(model), version)
         if as_json:
             output.emit({**_fields(found), "limits": found.limits})
-        _write(html, md, card_page(found), card_text(found), printed=not as_json)
+        _write(html, md, found, printed=not as_json)
 
 
 def deployment(
@@ -42,12 +43,10 @@ def deployment(
 ) -> None:
     """Print the deployment document of a version: what serves, how it came to, what watches it, how to take it back."""
     with session.opened(project, as_json=as_json) as app:
-        from farero.app.recording import deployment_page, deployment_text
-
         found = app.deployment(app.only_model(model), version)
         if as_json:
             output.emit(found)
-        _write(html, md, deployment_page(found), deployment_text(found), printed=not as_json)
+        _write(html, md, found, printed=not as_json)
 
 
 def compare(
@@ -61,12 +60,10 @@ def compare(
 ) -> None:
     """Show two versions side by side: on rows that neither had learnt from, on known rows, and in what they were made of."""
     with session.opened(project, as_json=as_json) as app:
-        from farero.app.recording import side_by_side_page, side_by_side_text
-
         found = app.side_by_side(app.only_model(model), a, b)
         if as_json:
             output.emit({**_fields(found.compared), **{name: value for name, value in _fields(found).items() if name != "compared"}})
-        _write(html, md, side_by_side_page(found), side_by_side_text(found), printed=not as_json)
+        _write(html, md, found, printed=not as_json)
 
 
 def fairness(
@@ -113,22 +110,22 @@ def report(
 ) -> None:
     """Print the report of a training run: what started it, what it learnt from, how it was judged, what became of it."""
     with session.opened(project, as_json=as_json) as app:
-        from farero.app.recording import run_page, run_text
-
         found = app.run_report(run)
         if as_json:
             output.emit(found)
-        _write(html, md, run_page(found), run_text(found), printed=not as_json)
+        _write(html, md, found, printed=not as_json)
 
 
-def _write(html: Path | None, md: Path | None, page: str, text: str, *, printed: bool) -> None:
+def _write(html: Path | None, md: Path | None, found: Written, *, printed: bool) -> None:
     """To the files that were asked for; to the screen where none was."""
+    from farero.app.recording import as_page, as_text
+
     if html is not None:
-        output.write_page(html, page)
+        output.write_page(html, as_page(found))
     if md is not None:
-        output.write_page(md, text)
+        output.write_page(md, as_text(found))
     if html is None and md is None and printed:
-        output.stdout().print(text, markup=False, soft_wrap=True, end="")
+        output.stdout().print(as_text(found), markup=False, soft_wrap=True, end="")
 
 
 def _fields(value: object) -> dict[str, object]:

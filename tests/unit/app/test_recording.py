@@ -9,7 +9,7 @@ from tests.benches import make_project, write_csv
 from farero.adapters.inline_child import InlineChild
 from farero.adapters.memory_tracker import MemoryTracker
 from farero.app import App
-from farero.app.recording import deployment_text, run_page, run_papers, side_by_side_page
+from farero.app.recording import as_page, as_text, run_papers
 from farero.app.tracking import is_tracked
 from farero.errors import BadInput, ModelNotFound, VersionNotFound
 from farero.wiring import open_app
@@ -38,8 +38,8 @@ def test_documents_come_from_the_record(app: App) -> None:
     assert (found[0].feature, rows.count) == ("shape", 12)
     with pytest.raises(BadInput, match="no feature"):
         app.fairness("points", "1.0.0", ["colour"])
-    assert "Groups of shape, in model cards." in deployment_text(app.deployment("points", "1.0.0"))
-    assert "points 1.0.0 beside 1.0.0" in side_by_side_page(app.side_by_side("points", "1.0.0", "1.0.0"))
+    assert "Groups of shape, in model cards." in as_text(app.deployment("points", "1.0.0"))
+    assert "points 1.0.0 beside 1.0.0" in as_page(app.side_by_side("points", "1.0.0", "1.0.0"))
     for ask in (app.card, app.deployment):
         with pytest.raises(VersionNotFound):
             ask("points", "9.9.9")
@@ -53,7 +53,7 @@ def test_a_turn_keeps_the_reports_of_runs_that_have_ended(app: App) -> None:
     assert app.keep_reports() == 1
     assert app.keep_reports() == 0
     found = app.run_report(run.id)
-    assert "Training of points: 1.0.0" in run_page(found)
+    assert "Training of points: 1.0.0" in as_page(found)
     assert sorted(run_papers(found, app._records.describes["points"])) == [
         "model-card.html", "model-card.md", "profile.json", "report.html", "report.json",
     ]  # fmt: skip
