@@ -32,6 +32,7 @@ class PolicyRule:
         every: after so long a retraining is due, whatever the evidence says; None = never for that reason.
         look_back: how much history to train on; None = several look-backs compete with all history.
         candidates: the ways to train that compete; empty = see `competition.entrants`.
+        blend: whether the mean of what models trained in several of these ways answer may win.
         train_rows: a training on fewer rows is refused.
         leakage: what becomes of rows with a feature that determines the label; one that equals it is refused unless "allow".
         min_rows: least number of labelled rows newer than what production was trained on.
@@ -49,6 +50,7 @@ class PolicyRule:
     every: timedelta | None = None
     look_back: timedelta | None = None
     candidates: tuple[Entrant, ...] = ()
+    blend: bool = True
     train_rows: int = FEWEST_ROWS
     leakage: Leakage = "warn"
     min_rows: int = 50
@@ -188,7 +190,7 @@ def read_rule(name: str, values: Mapping[str, object]) -> PolicyRule:
             faults.append(f"{key}: {value!r} is no share between 0 and 1")
         elif key in ("min_rows", "train_rows") and not (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
             faults.append(f"{key}: {value!r} is no whole number of at least 1")
-        elif key in ("gated", "refit") and not isinstance(value, bool):
+        elif key in ("gated", "refit", "blend") and not isinstance(value, bool):
             faults.append(f"{key}: {value!r} is neither true nor false")
         else:
             known[key] = value

@@ -20,6 +20,8 @@ def of_training(policy: Any) -> Iterator[Found]:
         yield policy.place, "train_rows", "out-of-range", f"must be a whole number of at least 1, not {policy.train_rows!r}"
     if policy.leakage not in get_args(Leakage):
         yield policy.place, "leakage", "not-one-of", f"is {policy.leakage!r}; there are: {', '.join(get_args(Leakage))}"
+    if not isinstance(policy.blend, bool):
+        yield policy.place, "blend", "wrong-type", f"must be True or False, not {policy.blend!r}"
     if not isinstance(policy.candidates, (list, tuple)):
         yield policy.place, "candidates", "wrong-type", "must be a list: candidates=[fa.Candidate(look_back='90d'), ...]"
         return

@@ -157,6 +157,7 @@ class Project:
             cooldown=parse_duration(policy.cooldown), look_back=parse_duration(policy.look_back) if policy.look_back else None,
             min_rows=policy.min_rows, holdout_share=policy.holdout_share, gated=policy.gated, budget=policy.budget,
             every=parse_duration(policy.every) if policy.every else None, train_rows=policy.train_rows, leakage=policy.leakage,
+            blend=policy.blend,
             candidates=tuple(
                 Entrant(
                     look_back=parse_duration(one.look_back) if one.look_back else None,

@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 
 def declared(settings: Settings, projects: Mapping[str, Project]) -> Mapping[str, Job]:
     """Every job by name, of projects and settings without faults."""
+    from farero.core.competition import STEPS  # loads numpy, which a look at the project must not
+
     made: dict[str, Job] = {}
     for model, project in projects.items():
         policy = project.policy
         made[retraining(model)] = Job(
             name=retraining(model), model=model, verb="retrain", missed=policy.missed,
             schedule=parse(policy.schedule, ZoneInfo(policy.timezone)) if policy.schedule else None,
-            timeout_s=3 * settings.train.timeout_s,  # a rehearsal or candidates, a refit, and the contest
+            # Each way that competes is trained once for the contest, each that won once more, and then there is the contest itself.
+            timeout_s=(2 * max(len(policy.candidates), 1 + STEPS) + 1) * settings.train.timeout_s,
         )  # fmt: skip
     for job in settings.jobs:
         made[job.name] = Job(

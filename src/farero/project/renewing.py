@@ -42,6 +42,7 @@ class Policy:
         cooldown: least time between two trainings.
         look_back: how much history to train on; None = judged anew in every retraining.
         candidates: the ways to train that compete; without any, all history and several look-backs do.
+        blend: whether the mean of what models trained in several of these ways answer may win; False = one of them alone.
         budget: the share of windows, over time, that may end in a retraining [0-1]; what is not used is saved for a change, up to a limit.
         every: a retraining is due after so long at the latest, whatever the evidence says; None = never for that reason.
         train_rows: a training on fewer rows is refused.
@@ -63,6 +64,7 @@ class Policy:
     cooldown: str = "7d"
     look_back: str | None = None
     candidates: Sequence[Candidate] = ()
+    blend: bool = True
     budget: float = 0.24
     every: str | None = None
     train_rows: int = 20

@@ -121,3 +121,12 @@ def outputs(label: LabelSpec, answers: NDArray[np.float64]) -> Outputs:
         positive = np.ascontiguousarray(answers[:, 1])
         return Outputs(value=(positive >= HALF).astype(np.float64), probability=positive)
     return Outputs(value=answers.argmax(axis=1).astype(np.float64), probability=answers.max(axis=1, initial=0.0), probabilities=answers)
+
+
+def outputs_of(label: LabelSpec, answers: NDArray[np.float64]) -> Outputs:
+    """From (n, k) numbers as `Quick.answers` has them: the value, the positive class's probability, or every class's."""
+    if label.kind == "number":
+        return outputs(label, answers[:, 0])
+    if label.kind == "binary":
+        return outputs(label, np.column_stack([1.0 - answers[:, 0], answers[:, 0]]))
+    return outputs(label, answers)

@@ -96,7 +96,7 @@ def choose(
         found = parity.check(original, compiled, schema, label, sample)
     except Exception as error:  # noqa: BLE001 - as above
         return _refused(original, f"it raised {type(error).__name__}: {error}", None, moved)
-    compiled.read = None
+    compiled.forget()
     if not found.passed:
         return _refused(original, found.because, found, moved)
     detail = f"{compiled.detail}; equals the original on {found.rows} rows (worst difference {found.worst:.1g})"

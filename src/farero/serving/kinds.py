@@ -1,6 +1,7 @@
 """The kinds of model file that can be brought in, and how each becomes an object with `predict` and `predict_proba`.
 
-A version's folder holds `model.pkl`, made by a training in a child of ours, or a file that somebody brought, with `source.json` beside it.
+A version's folder holds `model.pkl`, made by a training in a child of ours, or the models of a blend, or a file that somebody brought, with
+`source.json` beside it.
 What was brought is loaded by the list of allowed names only, each time.
 """
 
@@ -18,7 +19,7 @@ from farero.core.schema import Schema
 from farero.errors import BadInput, Corrupt, PredictFailed
 from farero.project.adapted import OnnxModel, PyfuncModel, fitting, needed
 from farero.serving import mlflow_folder
-from farero.serving.layout import MODEL
+from farero.serving.blend import Blend, model_files, read_parts
 from farero.serving.pickle_machine import Malformed, Refused
 from farero.serving.unpickle import unpickle
 
@@ -90,22 +91,42 @@ def load_model(folder: Path, label: LabelSpec, schema: Schema) -> Any:
         PredictFailed: it cannot be loaded here, or does what a model file may not.
     """
     source = read_source(folder)
-    path = folder / (MODEL if source is None else source.file)
-    if not path.exists():
-        raise Corrupt(f"There is no {path.name} in {folder}.", hint="Restore the folder from a backup, or roll back to another version.")
+    if source is None:
+        members = [_unpickled(folder, name) for name in model_files(folder)]
+        parts = read_parts(folder)
+        return Blend(members, [part.share for part in parts], label) if parts else members[0]
     try:
-        if source is None:
-            return pickle.loads(path.read_bytes())
-        return fitting(_brought(path, source, label), label, tuple(field.name for field in schema.features))
-    except PredictFailed:
+        return fitting(_brought(_there(folder, source.file), source, label), label, tuple(field.name for field in schema.features))
+    except (Corrupt, PredictFailed):
         raise
     except (Refused, Malformed) as error:
         raise PredictFailed(f"The model in {folder} is refused: {error}.", hint="Bring in a file that you know the maker of.") from error
+    except Exception as error:  # loading runs code of libraries
+        raise _not_loaded(folder, error) from error
+
+
+def _unpickled(folder: Path, name: str) -> Any:
+    """A model that was trained here."""
+    path = _there(folder, name)
+    try:
+        return pickle.loads(path.read_bytes())
+    except PredictFailed:
+        raise
     except Exception as error:  # unpickling runs code of the project and its libraries
-        raise PredictFailed(
-            f"The model in {folder} cannot be loaded: {type(error).__name__}: {error}.",
-            hint="Install the library versions it was made with (farero versions show V), or train again.",
-        ) from error
+        raise _not_loaded(folder, error) from error
+
+
+def _there(folder: Path, name: str) -> Path:
+    if not (folder / name).exists():
+        raise Corrupt(f"There is no {name} in {folder}.", hint="Restore the folder from a backup, or roll back to another version.")
+    return folder / name
+
+
+def _not_loaded(folder: Path, error: Exception) -> PredictFailed:
+    return PredictFailed(
+        f"The model in {folder} cannot be loaded: {type(error).__name__}: {error}.",
+        hint="Install the library versions it was made with (farero versions show V), or train again.",
+    )
 
 
 def pickles_in(path: Path, kind: Kind) -> list[Path]:

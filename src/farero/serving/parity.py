@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, Protocol
@@ -48,13 +48,17 @@ class Compiled(Predicts, Protocol):
         ...
 
     @property
-    def read(self) -> object:
-        """What was read from the model: an `Ensemble` where it has trees."""
+    def reads(self) -> Sequence[object]:
+        """What was read from each of its models: an `Ensemble` where it has trees."""
         ...
 
     @property
     def quick(self) -> Quick | None:
         """The short way, where there is one."""
+        ...
+
+    def forget(self) -> None:
+        """Let go what was read."""
         ...
 
 
@@ -177,11 +181,16 @@ def _blocks(compiled: Compiled, schema: Schema, sample: Sample | None) -> Iterat
     rows = probes.gaps(schema, base, random)
     if len(rows):
         yield "rows with gaps", rows, 0
-    if isinstance(compiled.read, Ensemble):
-        near = probes.at_thresholds(schema, base, nodes.thresholds(compiled.read), random)
-        rows = np.concatenate([nodes.at_nodes(schema, base, compiled.read, random), near])
-        for start in range(0, len(rows), CHUNK):
-            yield "rows at thresholds", rows[start : start + CHUNK], len(rows)
+    ensembles = [read for read in compiled.reads if isinstance(read, Ensemble)]
+    most = nodes.MOST_NODES // max(len(ensembles), 1)
+    parts = [part for read in ensembles for part in (
+        nodes.at_nodes(schema, base, read, random, most), probes.at_thresholds(schema, base, nodes.thresholds(read), random)
+    )]  # fmt: skip
+    rows = np.concatenate(parts) if parts else base[:0]
+    if len(ensembles) > 1:  # what is asked until the time is up is of all of them
+        rows = rows[random.permutation(len(rows))]
+    for start in range(0, len(rows), CHUNK):
+        yield "rows at thresholds", rows[start : start + CHUNK], len(rows)
 
 
 def _few(schema: Schema, sample: Sample | None) -> NDArray[np.float64]:

@@ -16,8 +16,9 @@ from farero.core.label import decode_prediction
 from farero.core.schema import check_columns
 from farero.errors import SchemaMismatch, counted
 from farero.serving import engine
+from farero.serving.blend import BLEND, model_files
 from farero.serving.kinds import SOURCE, read_source
-from farero.serving.layout import MODEL, SCHEMA, read_contract
+from farero.serving.layout import SCHEMA, read_contract
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,9 +41,9 @@ def write_model(files: Path, target: Path, *, model: str, number: str, digest: s
         environment: library -> version that it was trained with.
     """
     source = read_source(files)
-    own = MODEL if source is None else source.file
+    own = model_files(files) if source is None else (source.file,)
     (target / FOLDER).mkdir(parents=True)
-    for name in (own, SCHEMA, SOURCE):
+    for name in (*own, BLEND, SCHEMA, SOURCE):
         path = files / name
         if path.is_dir():
             shutil.copytree(path, target / FOLDER / name)
@@ -59,7 +60,7 @@ def write_model(files: Path, target: Path, *, model: str, number: str, digest: s
             },
             "farero": {
                 "model": model, "version": number, "digest": digest, "kind": "pickle" if source is None else source.kind,
-                "data": f"{FOLDER}/{own}",
+                "data": f"{FOLDER}/{own[0]}" if len(own) == 1 else FOLDER,
             },
         },
         "signature": {"inputs": None, "outputs": None, "params": json.dumps(_PARAMETERS)},

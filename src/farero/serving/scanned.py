@@ -8,7 +8,7 @@ from pathlib import Path
 
 from farero.errors import counted
 from farero.serving import allow_list
-from farero.serving.layout import MODEL
+from farero.serving.blend import model_files
 from farero.serving.scan import scan_pickle
 
 _LISTED = 5
@@ -30,15 +30,19 @@ def scanned(folder: Path, tags: Mapping[str, str]) -> Scanned:
     """
     if "scan" in tags:
         return Scanned(passed=True, because=f"scanned when it was brought in: {tags['scan']}")
-    path = folder / MODEL
-    if not path.is_file():
+    paths = [folder / name for name in model_files(folder)]
+    if not all(path.is_file() for path in paths):
         return Scanned(passed=None, because="there is no pickle to scan")
-    found = scan_pickle(path.read_bytes())
-    if found.faults:
-        return Scanned(passed=False, because=f"the model's file is no sound pickle: {'; '.join(found.faults)}")
-    beyond = found.unknown(allow_list.installed())
+    names: set[tuple[str, str]] = set()
+    beyond: dict[str, None] = {}
+    for path in paths:
+        found = scan_pickle(path.read_bytes())
+        if found.faults:
+            return Scanned(passed=False, because=f"the model's file is no sound pickle: {'; '.join(found.faults)}")
+        names.update(found.names)
+        beyond |= dict.fromkeys(found.unknown(allow_list.installed()))
     if not beyond:
-        return Scanned(passed=True, because=f"{counted(len(found.names), 'name')}, all of known libraries")
-    more = f" and {len(beyond) - _LISTED} more" if len(beyond) > _LISTED else ""
-    because = f"{counted(len(found.names), 'name')}, {len(beyond)} of them of the project's own code: {', '.join(beyond[:_LISTED])}{more}"
+        return Scanned(passed=True, because=f"{counted(len(names), 'name')}, all of known libraries")
+    listed = ", ".join(list(beyond)[:_LISTED]) + (f" and {len(beyond) - _LISTED} more" if len(beyond) > _LISTED else "")
+    because = f"{counted(len(names), 'name')}, {len(beyond)} of them of the project's own code: {listed}"
     return Scanned(passed=True, because=because)

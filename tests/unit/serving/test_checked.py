@@ -39,7 +39,10 @@ class Fake:
     kind: EngineKind = "original"
     quick: Quick | None = None
     detail = "fake kernel"
-    read: object = None
+    reads: tuple[object, ...] = ()
+
+    def forget(self) -> None:
+        self.reads = ()
 
     def __init__(self, formula: Callable[[Floats], Floats], label: LabelSpec) -> None:
         self.formula = formula
@@ -97,13 +100,13 @@ def test_the_original_is_asked_for_all_or_for_nothing_where_that_is_how_it_is() 
 def test_a_compiled_engine_that_equals_the_original_serves_and_says_on_how_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     label = _label("binary")
     compiled = Fake(leaving, label)
-    compiled.read = "as large as the model"
+    compiled.reads = ("as large as the model",)
     _with(monkeypatch, compiled)
     choice = choose(Fake(share, label), object(), label, SCHEMA, None)
     assert (choice.engine.kind, choice.refused) == ("compiled", "")
     assert choice.parity is not None and choice.parity.passed
     assert choice.engine.detail == f"fake kernel; equals the original on {choice.parity.rows} rows (worst difference 0)"
-    assert compiled.read is None
+    assert compiled.reads == ()
 
 
 @pytest.mark.row("S11")

@@ -97,8 +97,11 @@ class Fake:
     detail = "a fake"
 
     @property
-    def read(self) -> object:
-        return stumps(DEBT, np.array([LIMIT]))
+    def reads(self) -> tuple[object, ...]:
+        return (stumps(DEBT, np.array([LIMIT])),)
+
+    def forget(self) -> None:
+        raise AssertionError("what was read is still compared")
 
 
 def _sample(rows: int = 300) -> Sample:
@@ -239,8 +242,8 @@ def test_the_short_way_must_give_the_same_numbers() -> None:
 def test_when_the_time_is_up_no_further_thresholds_are_asked_and_it_says_what_share_was(monkeypatch: pytest.MonkeyPatch) -> None:
     class Many(Fake):
         @property
-        def read(self) -> object:
-            return stumps(AGE, np.linspace(0, 120, 300))
+        def reads(self) -> tuple[object, ...]:
+            return (stumps(AGE, np.linspace(0, 120, 300)),)
 
     monkeypatch.setattr(parity, "CHUNK", 100)
     found = check(Fake(probability), Many(probability), SCHEMA, BINARY, None, time_s=0.0)
@@ -251,8 +254,8 @@ def test_when_the_time_is_up_no_further_thresholds_are_asked_and_it_says_what_sh
 def test_rows_are_asked_in_chunks_that_let_others_come_to_their_turn() -> None:
     class Many(Fake):
         @property
-        def read(self) -> object:
-            return stumps(AGE, np.linspace(0, 120, 2000))
+        def reads(self) -> tuple[object, ...]:
+            return (stumps(AGE, np.linspace(0, 120, 2000)),)
 
     engine = Many(probability)
     found = check(Fake(probability), engine, SCHEMA, BINARY, None)
@@ -275,3 +278,16 @@ def test_an_original_that_does_not_answer_its_own_rows_any_more_has_moved_infini
     assert moved(Fake(failing), SCHEMA, BINARY, _sample()) == np.inf
     classes = _label("classes")
     assert moved(Fake(probability, classes), SCHEMA, classes, _sample()) == np.inf
+
+
+@pytest.mark.row("S11", "R5")
+def test_of_a_blend_the_thresholds_of_every_model_are_asked() -> None:
+    class Two(Fake):
+        @property
+        def reads(self) -> tuple[object, ...]:
+            return stumps(DEBT, np.array([LIMIT])), stumps(AGE, np.array([44.5]))
+
+    wrong = _changed(lambda rows: rows[:, AGE] == 44.5, 0.01)
+    assert check(Fake(probability), Fake(wrong), SCHEMA, BINARY, None).passed
+    found = check(Fake(probability), Two(wrong), SCHEMA, BINARY, None)
+    assert not found.passed and "rows at thresholds" in found.because

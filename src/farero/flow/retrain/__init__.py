@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from farero.core import performance
+from farero.core.blend import Way
 from farero.core.competition import Entrant, Heat, entrants
 from farero.core.gate import GateRule
 from farero.core.label import LabelSpec
@@ -23,7 +24,7 @@ from farero.core.version import Version, next_number, refit_number
 from farero.core.window import WindowSize, duration_text, parse_duration
 from farero.errors import FareroError, PredictFailed, TrainFailed
 from farero.flow.retrain.contest import Contest
-from farero.flow.retrain.sets import Sets, held_out, of_entrant, unseen
+from farero.flow.retrain.sets import Sets, held_out, of_entrants, unseen
 from farero.flow.retrain.trainer import Trainer, cpu_s, fingerprint
 from farero.ports import Child, Clock, Limits, ModelFiles, PredictionLog
 from farero.serving import engine, frozen, stored
@@ -55,7 +56,7 @@ class _Job:
 
     Attributes:
         rows: all that is known; `train` is what of it may be learnt from.
-        before: name of the way that production was trained by.
+        before: name of the leading way that production was trained by.
         rehearsal: rows to learn from and rows to measure on, where nothing else measures the version.
         refit_of: the judged version that is trained once more.
     """
@@ -67,7 +68,7 @@ class _Job:
     origin: str
     because: str
     tags: Mapping[str, str]
-    entrants: Sequence[Entrant]
+    ways: Sequence[Way]
     before: str | None = None
     rehearsal: tuple[Labelled, Labelled] | None = None
     refit_of: Trained | None = None
@@ -77,7 +78,7 @@ class _Job:
 class _Made:
     """A model in a folder: the way it was trained by, what it learnt from, and the heats that it won."""
 
-    entrant: Entrant
+    way: Way
     learnt: Labelled
     heats: Sequence[Heat] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -153,9 +154,9 @@ class Retrain:
         enough = cut >= 10 and rows.count - cut >= 5
         rehearsal = (rows.where(index < cut), rows.where(index >= cut)) if enough else None
         way = self._way_of_production() if "base" not in tags else None
-        ways = (way,) if way is not None else self.rule.candidates[:1] or (Entrant(),)
+        ways = (way or Way.of((*self.rule.candidates, Entrant())[0]),)
         return self._train(
-            _Job(rows=rows, train=rows, heldout=None, until=until, origin=origin, because=because, tags=tags, entrants=ways,
+            _Job(rows=rows, train=rows, heldout=None, until=until, origin=origin, because=because, tags=tags, ways=ways,
                 rehearsal=rehearsal)
         )  # fmt: skip
 
@@ -176,18 +177,20 @@ class Retrain:
             return Trained(version=before, rows=rows, heldout=self._judges(rows, before))
         train, heldout = self._split(rows, production)
         way = _way(production.tags) if production else None
-        ways = entrants(
-            self.rule.candidates, look_back=self.rule.look_back, window=self.window_size.span, before=way.name if way else None,
+        before_name = way.lead.name if way else None
+        competing = entrants(
+            self.rule.candidates, look_back=self.rule.look_back, window=self.window_size.span, before=before_name,
             span=stored.aware(rows.times[-1]) - stored.aware(rows.times[0]) if rows.count else timedelta(0),
         )  # fmt: skip
+        ways = [Way.of(one) for one in competing]
         if heldout is None:  # nothing could tell which of them is better
-            ways = tuple(one for one in ways if way is not None and one.name == way.name) or ways[:1]
+            ways = [one for one in ways if one.name == before_name][:1] or ways[:1]
         tags = {"base": production.tags["base"]} if production and "base" in production.tags else {}
         if production is not None and heldout is not None:
             tags["against"] = production.number
         return self._train(
-            _Job(rows=rows, train=train, heldout=heldout, until=until, origin=origin, because=because, tags=tags, entrants=ways,
-                before=way.name if way else None)
+            _Job(rows=rows, train=train, heldout=heldout, until=until, origin=origin, because=because, tags=tags, ways=ways,
+                before=before_name)
         )  # fmt: skip
 
     def refit(self, judged: Trained, *, until: datetime) -> Version:
@@ -208,13 +211,13 @@ class Retrain:
         try:
             whole = self._train(
                 _Job(rows=judged.rows, train=judged.rows, heldout=None, until=until, origin=origin, because=because, tags=tags,
-                    entrants=(_way(tags) or Entrant(),), refit_of=judged)
+                    ways=(_way(tags) or Way.of(Entrant()),), refit_of=judged)
             )  # fmt: skip
         except TrainFailed:
             return judged.version
         return whole.version
 
-    def _way_of_production(self) -> Entrant | None:
+    def _way_of_production(self) -> Way | None:
         with self.store.read() as conn:
             production = versions.production(conn, self.model)
         return _way(production.tags) if production else None
@@ -261,7 +264,7 @@ class Retrain:
             raise TrainFailed(f"There is no labelled row of {self.model} known at {job.until:%Y-%m-%dT%H:%MZ} to train on.")
         suspects = self.trainer.suspects(job.train)
         rehearsed = self._rehearse(*job.rehearsal, job, journal) if job.rehearsal is not None else None
-        made = self._compete(folder, job, journal) if len(job.entrants) > 1 else self._one(folder, job, journal)
+        made = self._compete(folder, job, journal) if len(job.ways) > 1 else self._one(folder, job, journal)
         tags = {"leaks": "; ".join(leak.because for leak in suspects)} if suspects else {}
         with journal.step("store"):
             version = self._keep_version(folder, job, made, rehearsed, {**job.tags, **tags})
@@ -269,30 +272,32 @@ class Retrain:
         return version
 
     def _one(self, folder: Path, job: _Job, journal: Journal) -> _Made:
-        (entrant,) = job.entrants
-        learnt = of_entrant(entrant, job.train, job.rows.times[-1], self.seed)
+        (way,) = job.ways
+        newest = job.rows.times[-1]
+        learnt = of_entrants([entrant for entrant, _ in way.parts], job.train, newest, self.seed)
         if job.refit_of is None and job.rehearsal is None and _kind(job.origin) == "retrain":
             self.trainer.refuse(learnt)
         with journal.step("train"):
-            self.trainer.run(folder, learnt, job.until, entrant, journal)
-        return _Made(entrant=entrant, learnt=learnt)
+            self.trainer.make(folder, way, job.train, newest, job.until, journal)
+        return _Made(way=way, learnt=learnt, tags={"trainings": str(len(way.parts))} if len(way.parts) > 1 else {})
 
     def _compete(self, folder: Path, job: _Job, journal: Journal) -> _Made:
         assert job.heldout is not None  # without rows to judge on, one way alone is trained
         newest = job.rows.times[-1]
-        winner, heats = self.contest.hold(
-            job.entrants, job.train, job.heldout, newest=newest, until=job.until, origin=job.origin, before=job.before, journal=journal
-        )
-        won = next(heat for heat in heats if heat.entrant == winner.name)
-        self.contest.take(won, folder)
-        tags = {"trainings": str(len(heats)), "contest_cpu_s": f"{sum(heat.cpu_s for heat in heats) - won.cpu_s:.3f}"}
-        return _Made(entrant=winner, learnt=of_entrant(winner, job.train, newest, self.seed), heats=heats, tags=tags)
+        way, heats = self.contest.hold(
+            [one.lead for one in job.ways], job.train, job.heldout, newest=newest, until=job.until, origin=job.origin, before=job.before,
+            journal=journal,
+        )  # fmt: skip
+        self.contest.take(way, heats, folder)
+        spent = sum(heat.cpu_s for heat in heats) - cpu_s(folder)
+        learnt = of_entrants([entrant for entrant, _ in way.parts], job.train, newest, self.seed)
+        return _Made(way=way, learnt=learnt, heats=heats, tags={"trainings": str(len(heats)), "contest_cpu_s": f"{spent:.3f}"})
 
     def _rehearse(self, train: Labelled, heldout: Labelled, job: _Job, journal: Journal) -> Labelled:
         """The held-out rows, with the answers of a model that learnt from the others."""
         with journal.step("rehearse"), tempfile.TemporaryDirectory(prefix="farero-train-") as name:
             folder = Path(name)
-            self.trainer.run(folder, train, job.until, job.entrants[0], journal)
+            self.trainer.make(folder, job.ways[0], train, train.times[-1], job.until, journal)
             outputs = engine.load(folder, self.label, self.schema, gate=False).predict(heldout.columns, heldout.count)
             return frozen.with_outputs(heldout, outputs)
 
@@ -315,7 +320,7 @@ class Retrain:
             trained_until=stored.aware(job.heldout.times[0]) if job.heldout is not None and job.heldout.count else job.until,
             trained_rows=made.learnt.count, data_fingerprint=fingerprint(self.schema, made.learnt), schema_digest=self.schema.digest(),
             origin=job.origin, because=job.because, metrics=metrics, environment=self.environment, git_commit=self.git_commit,
-            tags={**tags, **_tags(made.entrant), **made.tags, "train_cpu_s": f"{cpu_s(folder):.3f}", "learnt_at": job.until.isoformat()},
+            tags={**tags, **_tags(made.way), **made.tags, "train_cpu_s": f"{cpu_s(folder):.3f}", "learnt_at": job.until.isoformat()},
         )  # fmt: skip
         with self.store.write() as conn:
             if job.refit_of is not None:
@@ -357,16 +362,26 @@ def _kind(origin: str) -> str:
     return "refit" if origin.endswith("/refit") else "retrain" if origin.startswith("loop/") else "train"
 
 
-def _tags(entrant: Entrant) -> dict[str, str]:
-    """How a version was trained, for its tags."""
-    lengths = {"look_back": entrant.look_back, "half_life": entrant.half_life}
+def _tags(way: Way) -> dict[str, str]:
+    """How a version was trained, for its tags: the leading way, and of a blend all of them."""
+    lengths = {"look_back": way.lead.look_back, "half_life": way.lead.half_life}
     told = {name: duration_text(length) for name, length in lengths.items() if length is not None}
-    return {"trained_by": entrant.name, **told, **({"params": json.dumps(dict(entrant.params))} if entrant.params else {})}
+    params = {"params": json.dumps(dict(way.lead.params))} if way.lead.params else {}
+    parts = (
+        {"blend": json.dumps([{"parts": count, **_tags(Way.of(entrant))} for entrant, count in way.parts])} if len(way.parts) > 1 else {}
+    )
+    return {"trained_by": way.name, **told, **params, **parts}
 
 
-def _way(tags: Mapping[str, str]) -> Entrant | None:
+def _way(tags: Mapping[str, str]) -> Way | None:
     """The way that `_tags` told; None for a version that was made before ways were told, or elsewhere."""
     if "trained_by" not in tags:
         return None
+    if "blend" in tags:
+        return Way(parts=tuple((_entrant(part), int(part["parts"])) for part in json.loads(tags["blend"])))
+    return Way.of(_entrant(tags))
+
+
+def _entrant(tags: Mapping[str, str]) -> Entrant:
     lengths = {name: parse_duration(tags[name]) if name in tags else None for name in ("look_back", "half_life")}
     return Entrant(look_back=lengths["look_back"], half_life=lengths["half_life"], params=json.loads(tags.get("params", "{}")))

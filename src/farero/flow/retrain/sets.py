@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -120,11 +120,15 @@ def held_out(rows: Labelled, since: datetime, learnt_at: datetime | None, share:
     return rows.where(~later), rows.where(later & new)
 
 
-def of_entrant(entrant: Entrant, rows: Labelled, newest: np.datetime64, seed: int) -> Labelled:
-    """The rows that an entrant learns from. `newest`: the time of the newest known row, from which ages are counted."""
+def of_entrants(entrants: Sequence[Entrant], rows: Labelled, newest: np.datetime64, seed: int) -> Labelled:
+    """The rows that an entrant learns from, and of several those that one of them does.
+
+    Args:
+        newest: the time of the newest known row, from which ages are counted.
+    """
     ages_s = (newest - rows.times) / np.timedelta64(1, "s")
     luck: NDArray[np.float64] = np.random.default_rng(seed).random(rows.count)
-    return rows.where(drawn(entrant, ages_s, luck))
+    return rows.where(np.any([drawn(entrant, ages_s, luck) for entrant in entrants], axis=0))
 
 
 def to_table(schema: Schema, rows: Labelled) -> pa.Table:

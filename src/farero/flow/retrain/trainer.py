@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,15 +13,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow.feather as feather
 
+from farero.core.blend import Way
 from farero.core.competition import Entrant
 from farero.core.label import LabelSpec
 from farero.core.leakage import Leak, leaks
 from farero.core.policy import PolicyRule
 from farero.core.schema import Schema
 from farero.errors import TrainFailed, counted
-from farero.flow.retrain.sets import to_table
+from farero.flow.retrain.sets import of_entrants, to_table
 from farero.ports import Child, Limits
 from farero.project import trial
+from farero.serving import blend
 from farero.serving.layout import RESULT
 from farero.serving.stored import Labelled
 from farero.store.journal import Journal
@@ -55,6 +58,25 @@ class Trainer:
         self.child.run(trial.train_job, folder, self.limits, journal.line)
         for name in ("data.feather", "spec.json", "output.txt"):
             (folder / name).unlink(missing_ok=True)
+
+    def make(self, folder: Path, way: Way, rows: Labelled, newest: np.datetime64, until: datetime, journal: Journal) -> None:
+        """Train each model of a way in a child of its own; afterwards the folder holds the model, or the blend of them.
+
+        Args:
+            rows: all that may be learnt from; each entrant learns from its part of them.
+            newest: the time of the newest known row, from which ages are counted.
+
+        Raises:
+            TrainFailed: as `run`.
+        """
+        with tempfile.TemporaryDirectory(prefix="farero-train-") as name:
+            made = []
+            for number, ((entrant, _), share) in enumerate(zip(way.parts, way.shares, strict=True)):
+                own = Path(name) / str(number)
+                own.mkdir()
+                self.run(own, of_entrants([entrant], rows, newest, self.seed), until, entrant, journal)
+                made.append((own, share, entrant.name))
+            blend.assemble(folder, made)
 
     def refuse(self, rows: Labelled) -> None:
         """Refuse rows that nothing can be learnt from.

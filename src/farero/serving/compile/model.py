@@ -1,4 +1,4 @@
-"""From a fitted model to an engine that answers without Python: the compiler's front, and the engine that it makes."""
+"""From a fitted model to an engine that answers without Python: the compiler's front, one model or several that answer together."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farero.core.label import LabelSpec
-from farero.core.matrix import to_matrix
-from farero.core.prediction import Outputs
-from farero.core.schema import Columns, Schema
-from farero.serving.answers import EngineKind, Quick, class_order, outputs, width
+from farero.core.schema import Schema
+from farero.project.adapted import bare
+from farero.serving.answers import class_order, width
+from farero.serving.blend import Blend
+from farero.serving.compile.blend import CompiledBlend
 from farero.serving.compile.columns import Seen, whole_frame
 from farero.serving.compile.ensemble import Ensemble, Packed
 from farero.serving.compile.forests import FORESTS
@@ -21,23 +22,27 @@ from farero.serving.compile.lightgbm_text import LIGHTGBM
 from farero.serving.compile.linear import LINEAR, Linear, PackedLinear
 from farero.serving.compile.links import SIGMOID
 from farero.serving.compile.refused import NotCompiled
+from farero.serving.compile.single import Compiled
 from farero.serving.compile.steps import check_names, name_of, transformed
 from farero.serving.compile.xgboost_json import XGBOOST
-
-CAPACITY: Final = 1024
-"""Rows that the short way takes at once."""
 
 _READERS: Final[Mapping[str, Callable[[Any, Seen], Ensemble | Linear]]] = {**FORESTS, **HIST, **LINEAR, **LIGHTGBM, **XGBOOST}
 
 
-def compile_model(model: object, label: LabelSpec, schema: Schema) -> Compiled:
-    """An engine that answers as the model does, without calling it.
+def compile_model(model: object, label: LabelSpec, schema: Schema) -> Compiled | CompiledBlend:
+    """An engine that answers as the model does, without calling it. A blend is compiled where each of its models can be.
 
     Raises:
         NotCompiled: the model, a step in it, or what it reads is not among those that are compiled. Says which.
     """
     if not schema.features:
         raise NotCompiled("There are no features.")
+    if isinstance(model, Blend):
+        return CompiledBlend([_one(bare(member), label, schema) for member in model.members], model.shares, label, schema)
+    return _one(model, label, schema)
+
+
+def _one(model: object, label: LabelSpec, schema: Schema) -> Compiled:
     estimator, seen = model, whole_frame(schema)
     while name_of(estimator) == "sklearn.pipeline.Pipeline":
         for _, step in estimator.steps[:-1]:  # type: ignore[attr-defined]
@@ -73,62 +78,3 @@ def _places(estimator: Any, label: LabelSpec, shares: int) -> tuple[NDArray[np.i
     if label.kind == "classes":
         return order.astype(np.int64), width(label)
     return np.where(order == 1, 0, -1).astype(np.int64), 1
-
-
-class Compiled:
-    """A compiled model. See `serving.answers.Engine`.
-
-    A row that the original would refuse has NaN for its answer, in `predict` and in `answers` alike: ask the original.
-
-    Attributes:
-        read: what was read from the model, for those who compare; set it to None when that is done, it is as large as the model.
-    """
-
-    kind: EngineKind = "compiled"
-
-    def __init__(
-        self, packed: Packed | PackedLinear, detail: str, label: LabelSpec, schema: Schema, wide: int, read: Ensemble | Linear
-    ) -> None:
-        self.read: Ensemble | Linear | None = read
-        self.detail = detail
-        self._packed = packed
-        self._label = label
-        self._schema = schema
-        self._wide = wide
-        self._state = packed.state(len(schema.features))
-        self.quick: Quick | None = Short(packed, self._state, len(schema.features), wide)
-
-    def predict(self, columns: Columns, count: int) -> Outputs:
-        """The answers to `count` rows."""
-        answers = self.answers(to_matrix(self._schema, columns, count))
-        if self._label.kind == "number":
-            return outputs(self._label, answers[:, 0])
-        if self._label.kind == "binary":
-            return outputs(self._label, np.column_stack([1.0 - answers[:, 0], answers[:, 0]]))
-        return outputs(self._label, answers)
-
-    def answers(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The answers (n, k) to a row matrix (n, features), as `Quick.answers` has them. Safe for threads."""
-        matrix = np.ascontiguousarray(matrix, dtype=np.float64)
-        made = np.empty((len(matrix), self._wide))
-        scratch = np.empty(self._packed.scratch_bytes, dtype=np.uint8)
-        self._packed.kernel(self._state.ctypes.data, matrix.ctypes.data, made.ctypes.data, scratch.ctypes.data, len(matrix))
-        return made
-
-
-class Short:
-    """The short way through a compiled model: its own memory, addressed once. For one thread. See `serving.answers.Quick`."""
-
-    def __init__(self, packed: Packed | PackedLinear, state: NDArray[np.int64], features: int, wide: int) -> None:
-        self.rows = np.zeros((CAPACITY, features))
-        self.answers = np.zeros((CAPACITY, wide))
-        self._keep = (packed, state, np.empty(packed.scratch_bytes, dtype=np.uint8))
-        self._kernel = packed.kernel
-        self._addresses = (state.ctypes.data, self.rows.ctypes.data, self.answers.ctypes.data, self._keep[2].ctypes.data)
-
-    def run(self, count: int) -> None:
-        """Answer the first `count` of `rows` in `answers`."""
-        if count > CAPACITY:
-            raise ValueError(f"{count} rows where there is room for {CAPACITY}")
-        state, rows, answers, scratch = self._addresses
-        self._kernel(state, rows, answers, scratch, count)

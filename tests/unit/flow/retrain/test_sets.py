@@ -9,7 +9,7 @@ import pytest
 from tests.benches import DAY, PROJECT, ROWS, T0, WON, Installation, day, install
 
 from farero.core.competition import Entrant
-from farero.flow.retrain.sets import from_table, held_out, of_entrant, to_table
+from farero.flow.retrain.sets import from_table, held_out, of_entrants, to_table
 from farero.project.load import load
 from farero.serving import stored
 
@@ -33,11 +33,12 @@ def test_the_newest_share_of_what_production_has_not_seen_is_held_out_and_rows_o
 def test_an_entrant_learns_what_its_look_back_holds_counted_from_the_newest_known_row(here: Installation) -> None:
     rows = here.base()
     newest = rows.times[-1]
-    assert of_entrant(Entrant(look_back=2 * DAY), rows, newest, 0).count == 13
-    assert of_entrant(Entrant(look_back=2 * DAY), rows, newest + np.timedelta64(1, "D"), 0).count == 7
-    drawn = of_entrant(Entrant(half_life=timedelta(days=2)), rows, newest, 0)
+    assert of_entrants([Entrant(look_back=2 * DAY)], rows, newest, 0).count == 13
+    assert of_entrants([Entrant(look_back=2 * DAY)], rows, newest + np.timedelta64(1, "D"), 0).count == 7
+    assert of_entrants([Entrant(look_back=DAY), Entrant(look_back=2 * DAY)], rows, newest, 0).count == 13
+    drawn = of_entrants([Entrant(half_life=timedelta(days=2))], rows, newest, 0)
     assert 5 < drawn.count < 40
-    assert drawn.times.tolist() == of_entrant(Entrant(half_life=timedelta(days=2)), rows, newest, 0).times.tolist()
+    assert drawn.times.tolist() == of_entrants([Entrant(half_life=timedelta(days=2))], rows, newest, 0).times.tolist()
 
 
 def test_rows_are_read_back_as_they_were_written(here: Installation) -> None:
