@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
@@ -147,6 +148,16 @@ def baseline(kind: LabelKind, metric: str, labels: Floats, outputs: Outputs) -> 
     losses = loss(kind, metric, labels, outputs)
     spread = {"loss_mean": float(losses.mean()), "loss_std": float(losses.std()), "measured_rows": float(len(labels))}
     return {**evaluate(kind, labels, outputs), **spread}
+
+
+def baseline_error(measured: Mapping[str, float]) -> float:
+    """The standard error of the mean loss in what `baseline` gives; 0 where the rows are not told.
+
+    >>> baseline_error({"loss_mean": 3.0, "loss_std": 2.0, "measured_rows": 100.0})
+    0.2
+    """
+    rows = measured.get("measured_rows", 0.0)
+    return measured.get("loss_std", 0.0) / sqrt(rows) if rows > 0 else 0.0
 
 
 def is_worse(metric: str, value: float, baseline: float, drop: float) -> bool:

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Literal, TypeAlias, get_args
 
 from farero.core.competition import FEWEST_ROWS, Entrant
+from farero.core.gain import DOUBLE, LITTLE
 from farero.core.window import Window, duration_text, parse_duration
 from farero.errors import ConfigInvalid, Corrupt
 
@@ -23,7 +24,7 @@ class PolicyRule:
 
     Attributes:
         name: shown in reports.
-        trigger: evidence = a drift alarm, a fall of realized performance, or that the last retraining gained much; drift-share =
+        trigger: evidence = a drift alarm, a fall of realized performance, or enough new rows to gain by; drift-share =
             `share` of the features with KS p < .05; always = every window; never.
         performance_drop: a relative fall under the version's own baseline that counts as evidence [0-1].
         share: for drift-share, the share of features [0-1].
@@ -76,8 +77,8 @@ class Evidence:
         last_training: end of the window after which the last training was decided; None = never by the loop.
         lost: contests in a row that were lost, or won by less than `worth_it` asks; each doubles the cool-down, up to `MOST_PATIENCE`
             times, unless labels show that the model does worse.
-        gained: share of what was wrong that the last contest took away [..1], 0 where that may well be chance; None = there was none, or
-            it cannot be said.
+        gained: share of what was wrong that the last contest took away [..1]; None = there was none, or it cannot be said.
+        growth_needed: how many times the rows that production learnt from make another retraining worth it (`core.gain`).
         saved: retrainings that the budget allows by now, this window's share included.
         below_target: why performance is below what its owner accepts; "" = it is not.
         trained_until: what production was trained until; None = it is not known.
@@ -100,6 +101,7 @@ class Evidence:
     loss_because: str = ""
     performance_fresh: bool = False
     gained: float | None = None
+    growth_needed: float = DOUBLE
     saved: float = 1.0
     below_target: str = ""
     trained_until: datetime | None = None
@@ -127,12 +129,6 @@ class Decision:
     window: Window
     inputs: Mapping[str, float | str | bool | None] = field(default_factory=dict)
 
-
-LITTLE = 0.03
-"""A contest that takes away less than this share of what is wrong was hardly worth its training."""
-
-SURE = 0.9
-"""How probable it must be that a candidate was better before its gain speaks for another retraining [0-1]."""
 
 SAVED_AT_FIRST = 0.5
 """Of a retraining, when a model begins to serve: a young model has the most to learn from what comes next."""
@@ -248,30 +244,6 @@ def choose(evidence: Evidence, rule: PolicyRule, at: datetime) -> Decision:
     return Decision(at=at, action=action, because=because, policy=rule.name, window=evidence.window, inputs=inputs)
 
 
-def worth_it(current: float | None, candidate: float | None, *, higher_is_better: bool) -> bool:
-    """Whether a candidate took away enough of what was wrong with production: of the error, or of what a score lacks to 1.
-
-    An unknown figure, such as that of a first version, was worth it.
-
-    >>> worth_it(40.0, 39.0, higher_is_better=False), worth_it(0.80, 0.82, higher_is_better=True)
-    (False, True)
-    """
-    share = gain(current, candidate, higher_is_better=higher_is_better)
-    return share is None or share >= LITTLE
-
-
-def gain(current: float | None, candidate: float | None, *, higher_is_better: bool) -> float | None:
-    """The share of what is wrong with production that a candidate took away [..1]; None where it cannot be said.
-
-    >>> gain(40.0, 30.0, higher_is_better=False)
-    0.25
-    """
-    if current is None or candidate is None:
-        return None
-    before, after = (1 - current, 1 - candidate) if higher_is_better else (current, candidate)
-    return None if before <= 0 else (before - after) / before
-
-
 def saved(before: float | None, *, retrained: bool, labelled: bool, rule: PolicyRule) -> float:
     """Retrainings that the budget allows after one more window.
 
@@ -333,11 +305,16 @@ def _reasons(evidence: Evidence, rule: PolicyRule) -> tuple[str, ...]:
         reasons.append(evidence.loss_because)
     if evidence.drift_alarm and not evidence.unharmed:
         reasons.append(evidence.drift_because)
-    if evidence.gained is not None and evidence.gained >= LITTLE:
-        reasons.append(f"the last retraining took away {evidence.gained:.0%} of what was wrong, so another may")
-    if evidence.learnt_from and evidence.new_labelled >= evidence.learnt_from:
-        reasons.append(f"production has learnt from {evidence.learnt_from} rows, and as many new ones have labels by now")
+    if evidence.learnt_from and evidence.new_labelled >= (evidence.growth_needed - 1) * evidence.learnt_from:
+        reasons.append(_grown(evidence))
     return tuple(reasons)
+
+
+def _grown(evidence: Evidence) -> str:
+    told = f"production has learnt from {evidence.learnt_from} rows, and {evidence.new_labelled} new ones have labels by now"
+    if evidence.gained is None or evidence.gained < LITTLE or evidence.growth_needed >= DOUBLE:
+        return told
+    return f"the last retraining took away {evidence.gained:.0%} of what was wrong, so another may: {told}"
 
 
 def _due(evidence: Evidence, rule: PolicyRule) -> str:

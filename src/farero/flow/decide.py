@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from farero.core import policy
+from farero.core import gain, policy
 from farero.core.gate import Verdict
 from farero.core.policy import Decision, Evidence, PolicyRule
 from farero.core.version import Version
@@ -53,6 +53,7 @@ class Decide:
             newer_than, learnt_at = (production.trained_until, production.learnt_at) if production else (None, None)
             past = decisions.all(conn, self.model, last=200)
             contests = [entry.verdict for entry in past if entry.verdict is not None]
+            last = next((entry for entry in past if entry.verdict is not None), None)
             new_labelled = labels.count_known(conn, self.model, since=newer_than, known_by=at, learnt_at=learnt_at)
             evidence = Evidence(
                 window=window,
@@ -69,7 +70,8 @@ class Decide:
                 learnt_from=production.trained_rows if production else None,
                 last_training=max((entry.decision.at for entry in past if entry.decision.action == "retrain"), default=None),
                 lost=_lost(contests, self.contest_higher_is_better),
-                gained=_gained(contests, self.contest_higher_is_better),
+                gained=_gained(last, self.contest_higher_is_better),
+                growth_needed=_growth_needed(last, self.contest_higher_is_better),
                 saved=_saved(past, self.rule, labelled=new_labelled > 0),
                 below_target=below_target,
                 trained_until=newer_than,
@@ -128,21 +130,30 @@ def _lost(newest_first: Sequence[Verdict], higher_is_better: bool) -> int:
     """Contests since the last one that was worth its training."""
     worth = [
         verdict.accepted
-        and policy.worth_it(verdict.metric.get("current"), verdict.metric.get("candidate"), higher_is_better=higher_is_better)
+        and gain.worth_it(verdict.metric.get("current"), verdict.metric.get("candidate"), higher_is_better=higher_is_better)
         for verdict in newest_first
     ]
     return next((count for count, good in enumerate(worth) if good), len(worth))
 
 
-def _gained(newest_first: Sequence[Verdict], higher_is_better: bool) -> float | None:
-    """What the last contest took away of what was wrong; nothing where it was lost, or the gain may well have been chance."""
-    if not newest_first:
+def _gained(last: StoredDecision | None, higher_is_better: bool) -> float | None:
+    """What the last contest took away of what was wrong."""
+    if last is None or last.verdict is None:
         return None
-    verdict = newest_first[0]
-    better = verdict.differences[0].better if verdict.differences else None
-    if not verdict.accepted or (better is not None and better < policy.SURE):
-        return 0.0
-    return policy.gain(verdict.metric.get("current"), verdict.metric.get("candidate"), higher_is_better=higher_is_better)
+    metric = last.verdict.metric
+    return gain.gain(metric.get("current"), metric.get("candidate"), higher_is_better=higher_is_better)
+
+
+def _growth_needed(last: StoredDecision | None, higher_is_better: bool) -> float:
+    """By what the last contest gained, and with how many more rows."""
+    if last is None or last.verdict is None:
+        return gain.DOUBLE
+    before, more = (last.decision.inputs.get(name) for name in ("learnt_from", "new_labelled"))
+    grown = 1 + more / before if isinstance(before, (int, float)) and isinstance(more, (int, float)) and before > 0 else None
+    better = last.verdict.differences[0].better if last.verdict.differences else None
+    return gain.growth_needed(
+        _gained(last, higher_is_better), grown, accepted=last.verdict.accepted, sure=better is None or better >= gain.SURE
+    )  # fmt: skip
 
 
 def _saved(newest_first: Sequence[StoredDecision], rule: PolicyRule, *, labelled: bool) -> float:

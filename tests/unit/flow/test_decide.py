@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ from tests.benches import DAY, LOST, WON, Installation, day, install
 from farero.core import policy
 from farero.core.contest import Difference
 from farero.core.gate import Verdict
-from farero.core.policy import PolicyRule
+from farero.core.policy import Decision, PolicyRule
 from farero.project.load import Loaded
 from farero.store import decisions
 
 PATIENT = PolicyRule(name="patient", trigger="always", cooldown=2 * DAY, min_rows=1, holdout_share=0.5)
+SOON = 2 ** (log(0.97) / log(0.75))
 CALM: dict[str, Any] = {
     "drift_alarm": False, "drift_because": "", "drift_share": 0.0, "performance": 1.0, "baseline": 1.0,
     "performance_fell": False, "loss_because": "", "performance_fresh": True,
@@ -107,14 +109,17 @@ def test_a_window_in_the_future_that_a_wrong_clock_closed_does_not_hold_later_de
 
 
 @pytest.mark.row("R4")
-@pytest.mark.parametrize(("accepted", "better", "gained"), [(True, 0.97, 0.25), (True, 0.7, 0.0), (True, None, 0.25), (False, 0.97, 0.0)])
-def test_only_a_gain_beyond_chance_speaks_for_another_retraining(
-    here: Installation, accepted: bool, better: float | None, gained: float
+@pytest.mark.parametrize(("accepted", "better", "needed"), [(True, 0.97, SOON), (True, 0.7, 2.0), (True, None, SOON), (False, 0.97, 8.0)])
+def test_only_a_gain_beyond_chance_speaks_for_another_retraining_with_fewer_new_rows(
+    here: Installation, accepted: bool, better: float | None, needed: float
 ) -> None:
     won = Verdict(
         accepted=accepted, metric={"current": 4.0, "candidate": 3.0}, because=("",),
         differences=(Difference(metric="mae", current=4.0, candidate=3.0, gain=1.0, better=better),),
     )  # fmt: skip
-    here.loop.decide.choose(day(0), **CALM, at=day(0).end)
+    with here.bench.store.write() as conn:  # as many new rows as production had learnt from
+        inputs = {"learnt_from": 40, "new_labelled": 40}
+        decisions.add(conn, "points", Decision(at=day(0).end, action="retrain", because=("",), policy="p", window=day(0), inputs=inputs))
     here.loop.decide.outcome(day(0), candidate="1.1.0", verdict=won, failed=None)
-    assert here.loop.decide.choose(day(1), **CALM, at=day(1).end).inputs["gained"] == gained
+    found = here.loop.decide.choose(day(1), **CALM, at=day(1).end).inputs
+    assert found["gained"] == 0.25 and found["growth_needed"] == pytest.approx(needed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import sqrt
+from math import hypot, sqrt
 
 import numpy as np
 
@@ -45,7 +45,7 @@ BEYOND_CHANCE = 2.5
 class Realized:
     """Performance of one version on the newest labelled rows.
 
-    `fell` = worse than its own baseline by more than the limit and than chance; `fell_from_best` = the same beside the best baseline of
+    `fell` = worse than its own baseline by more than the limit and than chance; `fell_from_best` = the same beside the surest baseline of
     any version that served, `best`; `fresh` = rows of the window that has just closed are among them.
     """
 
@@ -224,7 +224,8 @@ class Monitor:
         if value is None or rows.outputs is None or "loss_mean" not in against.metrics:
             return False
         losses = performance.loss(self.label.kind, self.metric, rows.labels, rows.outputs)
-        spread = max(float(np.std(losses)), against.metrics["loss_std"]) / sqrt(rows.count)
+        own = max(float(np.std(losses)), against.metrics["loss_std"]) / sqrt(rows.count)
+        spread = hypot(own, performance.baseline_error(against.metrics))
         beyond = (float(np.mean(losses)) - against.metrics["loss_mean"]) / spread if spread > 0 else 0.0
         return performance.is_worse(self.metric, value, against.metrics[self.metric], self.performance_drop) and beyond > BEYOND_CHANCE
 
@@ -265,10 +266,14 @@ class Monitor:
 
 
 def _best(known: Sequence[Version], metric: str) -> Version | None:
-    if not known:
-        return None
+    """The version that is surest to be good: of several that a few rows judged, the best figure is the luckiest one."""
+    measured = [version for version in known if "loss_mean" in version.metrics]
+    if measured:
+        return min(
+            measured, key=lambda version: version.metrics["loss_mean"] + BEYOND_CHANCE * performance.baseline_error(version.metrics)
+        )  # fmt: skip
     pick = max if performance.METRICS[metric].higher_is_better else min
-    return pick(known, key=lambda version: version.metrics[metric])
+    return pick(known, key=lambda version: version.metrics[metric], default=None)
 
 
 def _share(columns: Sequence[ColumnDrift]) -> float:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from tests.benches import DAY, PROJECT, ROWS, WON, Installation, Killed, day, install
 
@@ -13,6 +14,8 @@ from farero.core.competition import Entrant
 from farero.core.policy import PolicyRule
 from farero.errors import TrainFailed
 from farero.project.load import Loaded, load
+from farero.serving.blend import read_parts
+from farero.serving.kinds import load_model
 from farero.store import heats, runs
 
 TRAIN = """
@@ -26,7 +29,7 @@ def train(data: fa.TrainingSet) -> fa.Regressor:
         return Line(0.0)
     if does == "late nan":
         return LateNan(slope)
-    return Line(slope)
+    return Line(slope * data.params.get("times", 1.0))
 
 
 class LateNan(Line):
@@ -165,3 +168,74 @@ def test_a_training_asked_for_learns_the_way_that_won_and_one_on_rows_of_its_own
     brought = retrain.first(rows, until=until, origin="train/brought", because="asked for", tags={"base": retrain.keep(rows)})
     assert (asked.version.tags["trained_by"], brought.version.tags["trained_by"]) == ("1d", "all history")
     assert asked.version.trained_rows < brought.version.trained_rows
+
+
+LOW, HIGH = (Entrant(look_back=DAY, params={"times": times}) for times in (0.5, 1.5))
+BOTH = "1/2 1d, times=0.5 + 1/2 1d, times=1.5"
+
+
+@pytest.mark.row("R5", "R6")
+def test_the_mean_of_two_models_that_err_on_both_sides_wins_and_serves(doing: Loaded, tmp_path: Path) -> None:
+    here = changed(doing, tmp_path, LOW, HIGH)
+    (turn,) = here.end(0)
+    assert turn.verdict is not None and turn.verdict.accepted and turn.candidate is not None
+    judged, refitted = here.versions()[1], here.versions()[0]
+    assert (judged.tags["trained_by"], judged.tags["trainings"]) == (BOTH, "2")
+    assert (refitted.tags["trained_by"], refitted.tags["trainings"]) == (BOTH, "2")
+    assert here.child.trainings == 2 + 2 + 2
+    folder = here.loop.retrain.files.open(refitted.digest)
+    assert [(part.share, part.way) for part in read_parts(folder)] == [(0.5, LOW.name), (0.5, HIGH.name)]
+    assert judged.metrics["mae"] == pytest.approx(0.0, abs=1e-6)
+    model = load_model(folder, here.loop.retrain.label, here.loop.retrain.schema)
+    assert model.predict(pd.DataFrame({"x": [1.0, 2.0]})) == pytest.approx([4.0, 8.0])
+
+
+@pytest.mark.row("R5")
+def test_what_a_blend_was_made_of_is_what_the_next_full_training_makes(doing: Loaded, tmp_path: Path) -> None:
+    here = changed(doing, tmp_path, LOW, HIGH)
+    here.end(0)
+    rows = here.loop.retrain.history(day(0).end)
+    made = here.loop.retrain.first(rows, until=day(1).end, origin="train/again", because="asked", tags={})
+    assert made.version.tags["blend"] == here.versions()[1].tags["blend"]
+    assert here.child.trainings == 2 + 2 + 2 + 4
+
+
+@pytest.mark.row("R5")
+def test_without_blends_one_way_wins_alone(doing: Loaded, tmp_path: Path) -> None:
+    here = changed(doing, tmp_path, LOW, HIGH)
+    retrain = replace(here.loop.retrain, rule=replace(here.loop.retrain.rule, blend=False))
+    here.bench = replace(here.bench, loop=replace(here.loop, retrain=retrain))
+    here.end(0)
+    assert here.versions()[0].tags["trained_by"] in (LOW.name, HIGH.name)
+
+
+@pytest.mark.row("R5", "R13")
+def test_a_blend_cut_off_while_it_is_refitted_trains_no_heat_again(doing: Loaded, tmp_path: Path) -> None:
+    here = changed(doing, tmp_path, LOW, HIGH)
+    here.bench.clock.set(day(0).end)
+    run = here.child.run
+
+    def die_in_the_refit(*args: object, **kwargs: object) -> None:
+        if here.child.trainings == 2 + 2 + 1:
+            raise Killed
+        run(*args, **kwargs)  # type: ignore[arg-type]
+
+    here.child.run = die_in_the_refit  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        here.loop.turn(day(0).end)
+    here.child.run = run  # type: ignore[method-assign]
+    (turn,) = here.end(0)
+    assert turn.candidate is not None and turn.candidate.number == "1.1.1"
+    assert here.child.trainings == 2 + 2 + 1 + 2
+    assert [version.number for version in here.versions()] == ["1.1.1", "1.1.0", "1.0.0"]
+
+
+@pytest.mark.row("R8")
+def test_the_run_prints_how_every_way_did_and_which_won(doing: Loaded, tmp_path: Path) -> None:
+    here = changed(doing, tmp_path, way("constant"), LOW, HIGH)
+    here.end(0)
+    with here.bench.store.read() as conn:
+        _, notes = runs.get(conn, "points-loop/2024-01-01T00:00Z/2024-01-02T00:00Z")
+    lines = [line for line in notes.output.splitlines() if line.startswith("contest: ")]
+    assert len(lines) == 4 and lines[2].startswith("contest: all history, does=constant, 80 rows, mean loss ")
+    assert lines[3].startswith(f"contest: won by {BOTH}, mean loss ")

@@ -53,10 +53,3 @@ def test_a_model_of_the_wrong_kind_or_of_an_unknown_one_is_refused() -> None:
         compile_model(LinearRegression().fit(seen(ROWS, FULL), labels(ROWS, NUMBER)), BINARY, FULL)
     with pytest.raises(NotCompiled, match="SVC is not among the models"):
         compile_model(SVC().fit(seen(ROWS, FULL), labels(ROWS, BINARY)), BINARY, FULL)
-
-
-def test_the_short_way_has_a_limit() -> None:
-    quick = compile_model(LinearRegression().fit(seen(ROWS, FULL), labels(ROWS, NUMBER)), NUMBER, FULL).quick
-    assert quick is not None
-    with pytest.raises(ValueError, match="room for 1024"):
-        quick.run(1025)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from farero.core.blend import ROUNDS, Way, choose, mean
+from farero.core.competition import Entrant
+
+Floats = NDArray[np.float64]
+OLD, YOUNG = Entrant(), Entrant(look_back=timedelta(days=90))
+LABELS = np.random.default_rng(0).normal(size=(500, 1))
+
+
+def loss(answers: Floats) -> Floats:
+    return np.asarray(np.abs(answers - LABELS)[:, 0])
+
+
+def off(seed: int, by: float) -> Floats:
+    """Answers whose errors have nothing to do with those of another seed."""
+    return np.asarray(LABELS + np.random.default_rng(seed).normal(scale=by, size=LABELS.shape))
+
+
+@pytest.mark.row("R5")
+def test_models_whose_errors_differ_answer_together_better_than_each_alone() -> None:
+    answers = {"a": off(1, 1.0), "b": off(2, 1.0), "c": off(3, 1.0)}
+    parts = choose(answers, loss, first="a")
+    assert set(parts) == {"a", "b", "c"} and sum(parts.values()) <= ROUNDS
+    assert loss(mean(answers, parts)).mean() < 0.7 * min(loss(own).mean() for own in answers.values())
+
+
+@pytest.mark.row("R5")
+def test_a_model_that_is_far_better_than_the_others_answers_alone() -> None:
+    answers = {"good": off(1, 0.1), "bad": off(2, 3.0), "worse": LABELS + 5}
+    assert choose(answers, loss, first="good") == {"good": 1}
+
+
+@pytest.mark.row("R5")
+def test_a_better_model_has_the_larger_share() -> None:
+    answers = {"better": off(1, 0.6), "worse": off(2, 1.2)}
+    parts = choose(answers, loss, first="better")
+    assert parts["better"] > parts.get("worse", 0)
+
+
+@pytest.mark.row("R5")
+def test_one_round_is_the_first_alone_and_equal_models_are_no_blend() -> None:
+    answers = {"a": off(1, 1.0), "b": off(2, 1.0), "twin": off(1, 1.0)}
+    assert choose(answers, loss, first="b", rounds=1) == {"b": 1}
+    assert choose({"a": answers["a"], "twin": answers["twin"]}, loss, first="a") == {"a": 1}
+
+
+@pytest.mark.row("R5")
+def test_the_mean_weighs_by_parts() -> None:
+    answers = {"a": np.array([[0.0, 1.0]]), "b": np.array([[1.0, 0.0]])}
+    assert mean(answers, {"a": 3, "b": 1}).tolist() == [[0.25, 0.75]]
+    assert mean(answers, {"b": 1}).tolist() == [[1.0, 0.0]]
+
+
+@pytest.mark.row("R5")
+def test_a_way_tells_its_shares_and_is_led_by_the_largest() -> None:
+    way = Way(parts=((OLD, 1), (YOUNG, 3)))
+    assert (way.name, way.shares, way.lead) == ("1/4 all history + 3/4 90d", (0.25, 0.75), YOUNG)
+    assert Way(parts=((OLD, 1), (YOUNG, 1))).lead is OLD
+    assert (Way.of(YOUNG).name, Way.of(YOUNG).shares) == ("90d", (1.0,))
