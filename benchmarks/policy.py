@@ -201,7 +201,8 @@ def table(stream: Stream, found: dict[str, Any]) -> Table:
     better = "higher" if own["better"] else "lower"
     notes = [
         f"{own['windows']} windows of {stream.window}; {better} is better.",
-        f"Rows shuffled over the same {calm['years']:.1f} years, so that nothing changes: {calm['retrainings']} retrainings by farero.",
+        f"Rows shuffled over the same {calm['years']:.1f} years, so that nothing changes: {calm['retrainings']} by farero, "
+        f"{calm['rejections']} of them for nothing.",
     ]
     if stream.keep > 1:
         notes.append(f"Every {stream.keep}th row of the file.")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from farero.core.competition import Heat
 from farero.core.document import Block, Document, Drawn, Facts, Heading, Items, Notice, Plain, Table, figure, moment, span
 from farero.core.gate import Verdict
 from farero.core.measured import Measured
@@ -28,6 +29,7 @@ class RunReport:
         version: that it made; None where it failed, or where the version was deleted since.
         parameters: of the model, as its library names them.
         metrics: of the version on rows that it had not learnt from, with 95 % intervals.
+        heats: how each way to train did, where several competed.
         decision: that led to it; `verdict`: of the contest; None where it was asked for by hand.
         moves: of the version, oldest first.
     """
@@ -48,6 +50,7 @@ class RunReport:
     version: Version | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[Measured, ...] = ()
+    heats: tuple[Heat, ...] = ()
     decision: Decision | None = None
     verdict: Verdict | None = None
     moves: tuple[Move, ...] = ()
@@ -74,7 +77,7 @@ def run_document(report: RunReport) -> Document:
             *([Notice(text=f"It failed: {report.error}")] if report.error else []),
             Plain(text=f"The run {report.fate}."),
             Heading(text="What started it"), Items(items=(report.because, *_reasons(report))),
-            *_time(report), *_version(report), *_metrics(report), *_contest(report), *_parameters(report), *_moves(report),
+            *_time(report), *_version(report), *_metrics(report), *_heats(report), *_contest(report), *_parameters(report), *_moves(report),
             *_output(report),
         ),
     )  # fmt: skip
@@ -140,6 +143,19 @@ def metrics_table(metrics: tuple[Measured, ...]) -> Table:
         (one.name, figure(one.value), span((one.low, one.high)), f"{one.rows:,}", one.because) for one in metrics
     ]  # fmt: skip
     return Table(heads=("metric", "value", "95 % interval", "rows", ""), rows=tuple(rows), right=(1, 2, 3))
+
+
+def _heats(report: RunReport) -> list[Block]:
+    if not report.heats:
+        return []
+    best_first = sorted(report.heats, key=lambda one: float("inf") if one.loss is None else one.loss)
+    rows = tuple((one.entrant, f"{one.rows:,}", figure(one.loss), f"{one.cpu_s:.1f}", one.failed) for one in best_first)
+    won = [] if report.version is None else [Plain(text=f"Won by {report.version.tags.get('trained_by', 'one of them')}.")]
+    return [
+        Heading(text="Which way to train"),
+        Plain(text="Each way learnt from its rows, and all answered the same held-out rows."),
+        Table(heads=("way", "rows", "mean loss", "CPU s", ""), rows=rows, right=(1, 2, 3)), *won,
+    ]  # fmt: skip
 
 
 def _contest(report: RunReport) -> list[Block]:

@@ -16,7 +16,7 @@ from farero.ports import Clock, Message, ModelFiles
 from farero.serving import frozen
 from farero.serving.layout import read_contract
 from farero.serving.parameters import parameters_in
-from farero.store import decisions, outbox, reports, runs, versions
+from farero.store import decisions, heats, outbox, reports, runs, versions
 from farero.store.database import Connection, Store
 from farero.store.decisions import StoredDecision
 from farero.telemetry import log
@@ -52,12 +52,13 @@ class Report:
                 return replace(kept, version=None, moves=tuple(versions.moves(conn, self.model, found.version)))
             decided = _decided(conn, self.model, found.id)
             moves = tuple(versions.moves(conn, self.model, found.version)) if found.version else ()
+            ways = tuple(heats.all(conn, self.model, found.id.removeprefix(f"{self.model}-")))
             judged = decided is not None and version is not None and decided.candidate in self._same(conn, version)
         metrics, parameters = self._inside(version)
         return RunReport(
             id=found.id, model=self.model, kind=found.kind, status=found.status, because=found.because, started=found.started,
             finished=found.finished, made_at=self.clock.now(), error=found.error, steps=notes.steps, output=notes.output,
-            left_out=notes.left_out, number=found.version, version=version, parameters=parameters, metrics=metrics,
+            left_out=notes.left_out, number=found.version, version=version, parameters=parameters, metrics=metrics, heats=ways,
             decision=decided.decision if decided else None, verdict=decided.verdict if decided and judged else None, moves=moves,
         )  # fmt: skip
 

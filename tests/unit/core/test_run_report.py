@@ -7,6 +7,7 @@ import pytest
 from tests.benches import T0, day
 from tests.standin import version
 
+from farero.core.competition import Heat
 from farero.core.contest import Difference
 from farero.core.document import markdown
 from farero.core.document_page import page
@@ -111,3 +112,16 @@ def test_a_failed_run_says_so_first() -> None:
 )
 def test_where_figures_come_from_is_said_by_how_the_version_came_to_be(origin: str, says: str) -> None:
     assert says in how_judged(replace(MADE, origin=origin), "40 rows")
+
+
+@pytest.mark.row("R8", "R5")
+def test_where_several_ways_competed_each_is_told_best_first() -> None:
+    made = replace(MADE, tags={"trained_by": "1/2 all history + 1/2 90d"})
+    ways = (Heat(entrant="all history", rows=2000, loss=3.5, cpu_s=1.25), Heat(entrant="3d", rows=4, failed="too few rows"),
+        Heat(entrant="90d", rows=900, loss=2.25, cpu_s=0.5))  # fmt: skip
+    text = markdown(run_document(replace(REPORT, heats=ways, version=made)))
+    lines = [line for line in text.splitlines() if line.startswith(("| 90d", "| all history", "| 3d"))]
+    assert [line.split("|")[1].strip() for line in lines] == ["90d", "all history", "3d"]
+    assert "2,000" in lines[1] and "3.5" in lines[1] and "too few rows" in lines[2]
+    assert "Won by 1/2 all history + 1/2 90d." in text
+    assert "Which way to train" not in markdown(run_document(REPORT))

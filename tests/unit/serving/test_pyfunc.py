@@ -14,6 +14,7 @@ from farero.core.label import LabelSpec
 from farero.core.schema import Field, Schema
 from farero.errors import SchemaMismatch
 from farero.serving import pyfunc
+from farero.serving.blend import assemble
 from farero.serving.layout import write_contract
 
 SCHEMA = Schema(
@@ -78,3 +79,21 @@ def test_no_row_that_it_learnt_from_leaves_with_it(tmp_path: Path) -> None:
     assert described["flavors"]["farero"] == {
         "model": "m", "version": "1.0.0", "digest": "d" * 64, "kind": "pickle", "data": "version/model.pkl",
     }  # fmt: skip
+
+
+@pytest.mark.row("R9", "R5")
+def test_a_blend_leaves_with_every_model_and_answers_their_mean(tmp_path: Path) -> None:
+    label = LabelSpec(name="y", kind="binary", arrives_within=timedelta(days=1))
+    models = [_stored(tmp_path / name, label, np.arange(40) % number) for name, number in (("one", 2), ("two", 2))]
+    for name in ("one", "two"):
+        (tmp_path / name / "result.json").write_text('{"model": "M", "rows": 40, "cpu_s": 1.0}')
+    (tmp_path / "own").mkdir()
+    assemble(tmp_path / "own", [(tmp_path / "one", 0.75, "all history"), (tmp_path / "two", 0.25, "90d")])
+    write_contract(tmp_path / "own", SCHEMA, label)
+    every = _loaded(tmp_path, label).predict(FRAME, {"answer": "all"})
+    assert isinstance(every, pd.DataFrame)
+    alone = [model.predict_proba(FRAME[["a", "b"]])[:, 1] for model in models]
+    assert np.allclose(every["probability"], 0.75 * alone[0] + 0.25 * alone[1], atol=1e-12)
+    kept = sorted(path.name for path in (tmp_path / "out" / "version").iterdir())
+    assert kept == ["blend.json", "model-1.pkl", "model-2.pkl", "schema.json"]
+    assert json.loads((tmp_path / "out" / "MLmodel").read_text())["flavors"]["farero"]["data"] == "version"

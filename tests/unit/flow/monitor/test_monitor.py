@@ -4,11 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.benches import NEVER, ROWS, Installation, day, install
+from tests.benches import NEVER, ROWS, WON, Installation, day, install
 
 from farero.core.observation import Observation
 from farero.project.load import Loaded
-from farero.store import observations
+from farero.store import observations, versions
 
 
 @pytest.fixture
@@ -97,3 +97,27 @@ def test_without_labels_performance_is_unknown_and_nothing_is_claimed(calm: Inst
     assert turn.observation is not None and turn.observation.metrics == {}
     assert [finding for finding in turn.observation.findings if finding.kind == "PERFORMANCE_DEGRADATION"] == []
     assert turn.decision.because == ("the policy never retrains",)
+
+
+@pytest.mark.row("M4", "R4")
+@pytest.mark.parametrize(("rows", "standard"), [(30.0, 4.0), (3000.0, 3.0)])
+def test_the_surest_baseline_is_the_standard_and_not_one_that_a_few_lucky_rows_made(
+    here: Installation, rows: float, standard: float
+) -> None:
+    here.day(0, WON)
+    assert here.production() == "1.1.1"
+    with here.bench.store.write() as conn:
+        versions.set_metrics(conn, "points", "1.0.0", {"mae": 4.0, "loss_mean": 4.0, "loss_std": 3.0, "measured_rows": 2000.0})
+        versions.set_metrics(conn, "points", "1.1.1", {"mae": 3.0, "loss_mean": 3.0, "loss_std": 3.0, "measured_rows": rows})
+    assert here.day(1, WON).decision.inputs["baseline"] == standard
+
+
+@pytest.mark.row("M4", "R4")
+@pytest.mark.parametrize(("rows", "fell"), [(4.0, False), (2000.0, True)])
+def test_a_fall_counts_only_beyond_the_baseline_s_own_error(calm: Installation, rows: float, fell: bool) -> None:
+    with calm.bench.store.write() as conn:
+        versions.set_metrics(conn, "points", "1.0.0", {"mae": 2.0, "loss_mean": 2.0, "loss_std": 2.0, "measured_rows": rows})
+    decision = calm.day(0, [2.0 + 1.3 * (-1) ** (row % 2) for row in range(ROWS)]).decision
+    performance = decision.inputs["performance"]
+    assert isinstance(performance, float) and 3.0 < performance < 4.5
+    assert decision.inputs["performance_fell"] is fell

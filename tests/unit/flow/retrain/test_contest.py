@@ -13,6 +13,7 @@ from tests.benches import DAY, PROJECT, ROWS, WON, Installation, Killed, day, in
 from farero.core.competition import Entrant
 from farero.core.policy import PolicyRule
 from farero.errors import TrainFailed
+from farero.flow.report import Report
 from farero.project.load import Loaded, load
 from farero.serving.blend import read_parts
 from farero.serving.kinds import load_model
@@ -239,3 +240,6 @@ def test_the_run_prints_how_every_way_did_and_which_won(doing: Loaded, tmp_path:
     lines = [line for line in notes.output.splitlines() if line.startswith("contest: ")]
     assert len(lines) == 4 and lines[2].startswith("contest: all history, does=constant, 80 rows, mean loss ")
     assert lines[3].startswith(f"contest: won by {BOTH}, mean loss ")
+    report = Report(model="points", store=here.bench.store, files=here.loop.retrain.files, clock=here.bench.clock, channels={})
+    told = report.of("points-loop/2024-01-01T00:00Z/2024-01-02T00:00Z").heats
+    assert sorted(heat.rows for heat in told) == [20, 20, 80]
