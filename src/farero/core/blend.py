@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farero.core.competition import Entrant
+from farero.core.window import duration_text, parse_duration
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -100,3 +102,30 @@ def mean(answers: Mapping[str, Floats], parts: Mapping[str, int]) -> Floats:
     """
     total = sum(parts.values())
     return np.asarray(sum(answers[name] * (count / total) for name, count in parts.items()), dtype=np.float64)
+
+
+def tags(way: Way) -> dict[str, str]:
+    """How a version was trained, for its tags: the name, the leading way, and of a blend all of them.
+
+    >>> tags(Way.of(Entrant(params={"depth": 3})))
+    {'trained_by': 'all history, depth=3', 'params': '{"depth": 3}'}
+    """
+    lengths = {"look_back": way.lead.look_back, "half_life": way.lead.half_life}
+    told = {name: duration_text(length) for name, length in lengths.items() if length is not None}
+    params = {"params": json.dumps(dict(way.lead.params))} if way.lead.params else {}
+    parts = [{"parts": str(count), **tags(Way.of(entrant))} for entrant, count in way.parts] if len(way.parts) > 1 else []
+    return {"trained_by": way.name, **told, **params, **({"blend": json.dumps(parts)} if parts else {})}
+
+
+def from_tags(given: Mapping[str, str]) -> Way | None:
+    """The way that `tags` told; None for a version that was made before ways were told, or elsewhere."""
+    if "trained_by" not in given:
+        return None
+    if "blend" in given:
+        return Way(parts=tuple((_entrant(part), int(part["parts"])) for part in json.loads(given["blend"])))
+    return Way.of(_entrant(given))
+
+
+def _entrant(given: Mapping[str, str]) -> Entrant:
+    lengths = {name: parse_duration(given[name]) if name in given else None for name in ("look_back", "half_life")}
+    return Entrant(look_back=lengths["look_back"], half_life=lengths["half_life"], params=json.loads(given.get("params", "{}")))

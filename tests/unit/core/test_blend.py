@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from farero.core.blend import ROUNDS, Way, choose, mean
+from farero.core.blend import ROUNDS, Way, choose, from_tags, mean, tags
 from farero.core.competition import Entrant
 
 Floats = NDArray[np.float64]
@@ -64,3 +64,20 @@ def test_a_way_tells_its_shares_and_is_led_by_the_largest() -> None:
     assert (way.name, way.shares, way.lead) == ("1/4 all history + 3/4 90d", (0.25, 0.75), YOUNG)
     assert Way(parts=((OLD, 1), (YOUNG, 1))).lead is OLD
     assert (Way.of(YOUNG).name, Way.of(YOUNG).shares) == ("90d", (1.0,))
+
+
+@pytest.mark.row("R5", "R1")
+@pytest.mark.parametrize(
+    "way",
+    [Way.of(OLD), Way.of(Entrant(half_life=timedelta(hours=36), params={"depth": 3, "kind": "x, y", "fast": True})),
+     Way(parts=((OLD, 1), (YOUNG, 2), (Entrant(look_back=timedelta(days=9), params={"a": 0.5}), 1)))],
+    ids=["alone", "with parameters", "blend"],
+)  # fmt: skip
+def test_a_version_s_tags_tell_its_way_and_are_read_back(way: Way) -> None:
+    told = tags(way)
+    assert told["trained_by"] == way.name and all(isinstance(text, str) for text in told.values())
+    assert from_tags({**told, "other": "tag"}) == way
+
+
+def test_a_version_without_such_tags_has_no_way() -> None:
+    assert from_tags({"sha256": "abc"}) is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from farero.core import performance
+from farero.core import blend, performance
 from farero.core.blend import Way
 from farero.core.competition import Entrant, Heat, entrants
 from farero.core.gate import GateRule
@@ -21,7 +20,7 @@ from farero.core.policy import PolicyRule
 from farero.core.run import Run
 from farero.core.schema import Schema
 from farero.core.version import Version, next_number, refit_number
-from farero.core.window import WindowSize, duration_text, parse_duration
+from farero.core.window import WindowSize
 from farero.errors import FareroError, PredictFailed, TrainFailed
 from farero.flow.retrain.contest import Contest
 from farero.flow.retrain.sets import Sets, held_out, of_entrants, unseen
@@ -176,7 +175,7 @@ class Retrain:
         if before is not None:
             return Trained(version=before, rows=rows, heldout=self._judges(rows, before))
         train, heldout = self._split(rows, production)
-        way = _way(production.tags) if production else None
+        way = blend.from_tags(production.tags) if production else None
         before_name = way.lead.name if way else None
         competing = entrants(
             self.rule.candidates, look_back=self.rule.look_back, window=self.window_size.span, before=before_name,
@@ -211,7 +210,7 @@ class Retrain:
         try:
             whole = self._train(
                 _Job(rows=judged.rows, train=judged.rows, heldout=None, until=until, origin=origin, because=because, tags=tags,
-                    ways=(_way(tags) or Way.of(Entrant()),), refit_of=judged)
+                    ways=(blend.from_tags(tags) or Way.of(Entrant()),), refit_of=judged)
             )  # fmt: skip
         except TrainFailed:
             return judged.version
@@ -220,7 +219,7 @@ class Retrain:
     def _way_of_production(self) -> Way | None:
         with self.store.read() as conn:
             production = versions.production(conn, self.model)
-        return _way(production.tags) if production else None
+        return blend.from_tags(production.tags) if production else None
 
     def _split(self, rows: Labelled, production: Version | None) -> tuple[Labelled, Labelled | None]:
         if not self.rule.gated or production is None or production.trained_until is None:
@@ -320,7 +319,7 @@ class Retrain:
             trained_until=stored.aware(job.heldout.times[0]) if job.heldout is not None and job.heldout.count else job.until,
             trained_rows=made.learnt.count, data_fingerprint=fingerprint(self.schema, made.learnt), schema_digest=self.schema.digest(),
             origin=job.origin, because=job.because, metrics=metrics, environment=self.environment, git_commit=self.git_commit,
-            tags={**tags, **_tags(made.way), **made.tags, "train_cpu_s": f"{cpu_s(folder):.3f}", "learnt_at": job.until.isoformat()},
+            tags={**tags, **blend.tags(made.way), **made.tags, "train_cpu_s": f"{cpu_s(folder):.3f}", "learnt_at": job.until.isoformat()},
         )  # fmt: skip
         with self.store.write() as conn:
             if job.refit_of is not None:
@@ -360,28 +359,3 @@ def _answered(model: engine.Engine, heldout: Labelled) -> Labelled | None:
 def _kind(origin: str) -> str:
     """What a training was for; only those that a decision asked for count against the cool-down."""
     return "refit" if origin.endswith("/refit") else "retrain" if origin.startswith("loop/") else "train"
-
-
-def _tags(way: Way) -> dict[str, str]:
-    """How a version was trained, for its tags: the leading way, and of a blend all of them."""
-    lengths = {"look_back": way.lead.look_back, "half_life": way.lead.half_life}
-    told = {name: duration_text(length) for name, length in lengths.items() if length is not None}
-    params = {"params": json.dumps(dict(way.lead.params))} if way.lead.params else {}
-    parts = (
-        {"blend": json.dumps([{"parts": count, **_tags(Way.of(entrant))} for entrant, count in way.parts])} if len(way.parts) > 1 else {}
-    )
-    return {"trained_by": way.name, **told, **params, **parts}
-
-
-def _way(tags: Mapping[str, str]) -> Way | None:
-    """The way that `_tags` told; None for a version that was made before ways were told, or elsewhere."""
-    if "trained_by" not in tags:
-        return None
-    if "blend" in tags:
-        return Way(parts=tuple((_entrant(part), int(part["parts"])) for part in json.loads(tags["blend"])))
-    return Way.of(_entrant(tags))
-
-
-def _entrant(tags: Mapping[str, str]) -> Entrant:
-    lengths = {name: parse_duration(tags[name]) if name in tags else None for name in ("look_back", "half_life")}
-    return Entrant(look_back=lengths["look_back"], half_life=lengths["half_life"], params=json.loads(tags.get("params", "{}")))
