@@ -132,6 +132,8 @@ def show(
             ("git commit", found.git_commit),
             ("because", found.because),
         ]
+        # What a blend is made of stands in `trained_by`; the parts are there to be read by programs.
+        rows += [(f"tag {key}", value) for key, value in sorted(found.tags.items()) if key != "blend"]
         rows += [(f"metric {key}", value) for key, value in found.metrics.items()]
         rows += [(f"library {key}", value) for key, value in found.environment.items()]
         output.table(f"{name} {version}", ["", ""], rows)

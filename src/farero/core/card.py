@@ -142,6 +142,7 @@ def _data(card: Card) -> list[Block]:
         ("rows", f"{version.trained_rows:,}" if version.trained_rows else "not told: it was brought in from elsewhere"),
         ("until", moment(version.trained_until)),
         *([("from", moment(card.learnt.start))] if card.learnt.start else []),
+        *([("way", version.tags["trained_by"])] if "trained_by" in version.tags else []),
         ("fingerprint", version.data_fingerprint or "–"), ("held out to judge it", str(card.heldout)),
     ]  # fmt: skip
     rows = tuple(

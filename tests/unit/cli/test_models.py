@@ -32,6 +32,12 @@ def test_a_version_is_shown_with_the_engine_that_would_answer_and_why(terminal: 
     assert "original: Line is not among the models" in " ".join(terminal.run("versions", "show", "1.1.0").stdout.split())
 
 
+@pytest.mark.row("R1", "R5")
+def test_a_version_is_shown_with_the_way_that_it_was_trained(terminal: Terminal) -> None:
+    told = " ".join(terminal.run("versions", "show", "1.1.0").stdout.split())
+    assert "tag trained_by all history" in told
+
+
 @pytest.mark.parametrize(
     ("words", "code", "error"),
     [

@@ -61,3 +61,11 @@ def test_without_groups_and_without_held_out_rows_the_limits_say_so() -> None:
     assert any("No rows were held out" in limit for limit in bare.limits)
     assert "no figure of it is independent" in markdown(card_document(bare))
     assert str(bare.heldout) == "no rows"
+
+
+@pytest.mark.row("R12", "R5")
+def test_a_card_tells_the_way_that_it_was_trained() -> None:
+    assert "trained_by" not in CARD.version.tags
+    blend = replace(CARD.version, tags={"trained_by": "3/4 all history + 1/4 90d"})
+    text = markdown(card_document(replace(CARD, version=blend)))
+    assert "3/4 all history + 1/4 90d" in text[text.index("## What it learnt from") :]
