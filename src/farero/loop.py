@@ -158,6 +158,7 @@ class Loop:
             performance_fresh=realized is not None and realized.fresh,
             loss_because=monitored.loss_because,
             below_target=monitored.below_target,
+            estimated_because=monitored.estimated_because,
             at=window.end,
         )
 

@@ -48,6 +48,7 @@ from farero.flow.label import Label
 from farero.flow.lateness import Lateness
 from farero.flow.monitor import Floor, Monitor
 from farero.flow.monitor.detect import Detect
+from farero.flow.monitor.foresee import Foresee
 from farero.flow.monitor.sound import Sound
 from farero.flow.notify import Notify
 from farero.flow.predict import Predict
@@ -246,6 +247,7 @@ class _Rooms:
                     a_year=project.drift_a_year,
                 ),
                 sound=Sound(window_size=size, max_missing=project.max_missing),
+                foresee=Foresee(model=model, label=label, metric=project.metric, drop=rule.performance_drop, store=self.store),
                 floors=[Floor(metric=m, limit=limit) for m, limit in project.floors],
                 performance_drop=rule.performance_drop, store=self.store, log=self.log,
             ),

@@ -8,6 +8,8 @@ from datetime import datetime
 from math import sqrt
 from typing import Final
 
+from farero.core.performance import is_worse
+
 CAVEAT: Final = (
     "An estimate is blind to a changed relation between inputs and label (concept drift): it takes for granted that rows like these turn "
     "out as they did when the version was judged. Only labels show whether they still do."
@@ -17,6 +19,10 @@ AUC_CAVEAT: Final = (
     " look at accuracy or log loss beside it."
 )
 
+BEYOND_CHANCE: Final = 2.5
+"""How many standard errors an estimate must lie off before it counts."""
+
+_REACH: Final = 1.96
 LEAST_LABELLED: Final = 30
 LEAST_SHARE: Final = 0.5
 """Labelled rows, and their share of a window, from which on a realized figure is set against the estimate."""
@@ -29,6 +35,28 @@ class Estimate:
     value: float
     low: float
     high: float
+
+
+def judged_by(metric: str) -> str:
+    """The metric whose estimate says whether this one fell: itself, or where it cannot be estimated well, one that row losses add up to.
+
+    >>> judged_by("mae"), judged_by("roc_auc"), judged_by("r2")
+    ('mae', 'log_loss', 'rmse')
+    """
+    return {"roc_auc": "log_loss", "r2": "rmse"}.get(metric, metric)
+
+
+def has_fallen(metric: str, estimate: Estimate, judged: float, drop: float) -> bool:
+    """Whether an estimate is worse than what the version was judged at, by more than the share `drop` [0-1] and by more than chance.
+
+    >>> has_fallen("mae", Estimate(value=12.0, low=11.0, high=13.0), 10.0, 0.05)
+    True
+    >>> has_fallen("mae", Estimate(value=12.0, low=9.0, high=15.0), 10.0, 0.05)
+    False
+    """
+    error = (estimate.high - estimate.low) / (2 * _REACH)
+    beyond = abs(estimate.value - judged) > BEYOND_CHANCE * error
+    return beyond and is_worse(metric, estimate.value, judged, drop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from farero.core.estimated import Estimate
 from farero.core.finding import Finding
 from farero.core.window import Window
 
@@ -51,7 +52,10 @@ class DriftVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One closed window of one model. `labelled` and `metrics` count the labels known when it was made."""
+    """One closed window of one model. `labelled` and `metrics` count the labels known when it was made.
+
+    `estimated` is what the metrics were expected to be before any label; empty where nothing can be said.
+    """
 
     window: Window
     version: str
@@ -61,3 +65,4 @@ class Observation:
     drift: DriftVerdict | None = None
     columns: tuple[ColumnDrift, ...] = ()
     findings: tuple[Finding, ...] = ()
+    estimated: Mapping[str, Estimate] = field(default_factory=dict)

@@ -24,7 +24,7 @@ class PolicyRule:
 
     Attributes:
         name: shown in reports.
-        trigger: evidence = a drift alarm, a fall of realized performance, or enough new rows to gain by; drift-share =
+        trigger: evidence = a drift alarm, a fall of realized or estimated performance, or enough new rows to gain by; drift-share =
             `share` of the features with KS p < .05; always = every window; never.
         performance_drop: a relative fall under the version's own baseline that counts as evidence [0-1].
         share: for drift-share, the share of features [0-1].
@@ -81,6 +81,7 @@ class Evidence:
         growth_needed: how many times the rows that production learnt from make another retraining worth it (`core.gain`).
         saved: retrainings that the budget allows by now, this window's share included.
         below_target: why performance is below what its owner accepts; "" = it is not.
+        estimated_because: why performance is estimated to be worse than when the version was judged; "" = it is not.
         trained_until: what production was trained until; None = it is not known.
         learnt_from: rows that production learnt from; None = it is not known.
     """
@@ -104,6 +105,7 @@ class Evidence:
     growth_needed: float = DOUBLE
     saved: float = 1.0
     below_target: str = ""
+    estimated_because: str = ""
     trained_until: datetime | None = None
     learnt_from: int | None = None
 
@@ -303,6 +305,9 @@ def _reasons(evidence: Evidence, rule: PolicyRule) -> tuple[str, ...]:
         reasons.append(evidence.below_target)
     if evidence.loss_because:
         reasons.append(evidence.loss_because)
+    # An estimate is what stands in for labels: once those of the window have come, they say it better.
+    if evidence.estimated_because and not evidence.performance_fresh:
+        reasons.append(evidence.estimated_because)
     if evidence.drift_alarm and not evidence.unharmed:
         reasons.append(evidence.drift_because)
     if evidence.learnt_from and evidence.new_labelled >= (evidence.growth_needed - 1) * evidence.learnt_from:

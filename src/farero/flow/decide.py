@@ -43,6 +43,7 @@ class Decide:
         loss_because: str,
         at: datetime,
         below_target: str = "",
+        estimated_because: str = "",
     ) -> Decision:
         """The stored decision for this window: made now, or read back if it was made before."""
         with self.store.write() as conn:
@@ -74,6 +75,7 @@ class Decide:
                 growth_needed=_growth_needed(last, self.contest_higher_is_better),
                 saved=_saved(past, self.rule, labelled=new_labelled > 0),
                 below_target=below_target,
+                estimated_because=estimated_because,
                 trained_until=newer_than,
                 loss_because=loss_because,
                 performance_fresh=performance_fresh,

@@ -10,16 +10,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from farero.core import estimate as core
 from farero.core import performance
 from farero.core.estimate import Estimator
 from farero.core.estimated import Basis, EstimateReport, WindowEstimate, backtested, caveat
 from farero.core.label import LabelSpec
-from farero.core.matrix import to_matrix
 from farero.core.prediction import Outputs
 from farero.errors import BadInput
 from farero.ports import PredictionLog
-from farero.serving import frozen, stored
+from farero.serving import estimating, frozen, stored
 from farero.serving.pool import Loaded, Pool
 from farero.store import labels, versions
 from farero.store.database import Store
@@ -135,7 +133,7 @@ class EstimateWindows:
             if isinstance(known, Basis):
                 continue
             rows = np.flatnonzero(by_version == answered)
-            outputs, matrix = self._answers(known.loaded, table, rows)
+            outputs, matrix = estimating.answers(known.loaded, self.label, table.take(pa.array(rows)))
             for number in np.unique(numbers[rows]).tolist():
                 yield self._window(known, int(number), numbers[rows] == number, outputs, matrix, truth[rows])
 
@@ -159,17 +157,6 @@ class EstimateWindows:
             realized=performance.evaluate(self.label.kind, truth[mask], own),
         )
 
-    def _answers(self, loaded: Loaded, table: pa.Table, rows: NDArray[np.intp]) -> tuple[Outputs, NDArray[np.float64] | None]:
-        """What the version answered. The log keeps one probability a row, so for several classes the version is asked again."""
-        chosen = table.take(pa.array(rows))
-        outputs = stored.outputs(self.label, chosen)
-        if self.label.kind == "binary":
-            return outputs, None
-        columns = stored.columns(loaded.schema, chosen)
-        if self.label.kind == "classes":
-            return loaded.engine.predict(columns, len(rows)), None
-        return outputs, to_matrix(loaded.schema, columns, len(rows))
-
     def _labels(self, table: pa.Table, now: datetime) -> NDArray[np.float64]:
         """(n,) the label of each row, NaN where none is known."""
         times = stored.times(table)
@@ -189,15 +176,11 @@ class EstimateWindows:
     def _learn(self, number: str) -> _Known | Basis:
         with self.store.read() as conn:
             loaded = self.pool.get(versions.get(conn, self.model, number), gate=False)
-        judged = frozen.judged(loaded.folder, loaded.schema)
-        if judged is None or judged.outputs is None:
-            return _unknown(number, 0, "no row is kept that it had not learnt from")
-        matrix = to_matrix(loaded.schema, judged.columns, judged.count) if self.label.kind == "number" else None
         try:
-            made = core.estimator(self.label.kind, judged.labels, judged.outputs, fields=loaded.schema.features, matrix=matrix)
+            return _Known(loaded=loaded, estimator=estimating.learn(loaded, self.label))
         except ValueError as reason:
-            return _unknown(number, judged.count, f"{reason}")
-        return _Known(loaded=loaded, estimator=made)
+            judged = frozen.judged(loaded.folder, loaded.schema)
+            return _unknown(number, judged.count if judged is not None else 0, f"{reason}")
 
 
 def _unknown(number: str, rows: int, reason: str) -> Basis:

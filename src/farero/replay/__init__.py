@@ -17,7 +17,6 @@ from farero.core.prediction import Outputs
 from farero.core.replayed import DecisionResult, PolicyResult, WindowResult
 from farero.core.window import Window, WindowSize, window_at
 from farero.loop import Loop, Turn
-from farero.replay.estimated import Estimates
 from farero.replay.history import History
 from farero.serving import stored
 from farero.store import decisions, incidents, outbox, runs, versions
@@ -60,7 +59,6 @@ class _Served:
     last: int
     version: str
     outputs: Outputs
-    estimated: float | None
 
 
 def run(bench: Bench, history: History, *, policy: str, until: datetime, size: WindowSize, progress: Progress) -> PolicyResult:
@@ -79,11 +77,10 @@ def run(bench: Bench, history: History, *, policy: str, until: datetime, size: W
     told = 0
     served: list[_Served] = []
     turns: dict[datetime, Turn] = {}
-    estimates = Estimates(label=bench.label, metric=bench.metric)
     windows = _windows(history, first, size)
     for number, (window, begin, end) in enumerate(windows):
         bench.clock.set(window.end)
-        served.append(_predict(bench, history, window, begin, end, estimates))
+        served.append(_predict(bench, history, window, begin, end))
         bench.hand_over()
         upto = int(np.searchsorted(history.known[arrivals], stored.moment(window.end), side="right"))
         _tell(bench, history, arrivals[told:upto], window_of=served)
@@ -139,12 +136,11 @@ def _is_whole(history: History, window: Window, is_last: bool, size: WindowSize,
     return not is_last or stored.aware(history.times[-1]) >= window.end - (window.end - window.start) / 10
 
 
-def _predict(bench: Bench, history: History, window: Window, begin: int, end: int, estimates: Estimates) -> _Served:
+def _predict(bench: Bench, history: History, window: Window, begin: int, end: int) -> _Served:
     times = [time.replace(tzinfo=UTC) for time in history.times[begin:end].tolist()]
     rows = history.slice(begin, end)
     answered = bench.loop.predict.answer(rows, request_id=_request_id(window), endpoint="replay", at=window.end, times=times)
-    estimated = estimates.of(bench.loop.predict.pool.production(bench.model), rows.columns, answered.outputs)
-    return _Served(window=window, first=begin, last=end, version=answered.version, outputs=answered.outputs, estimated=estimated)
+    return _Served(window=window, first=begin, last=end, version=answered.version, outputs=answered.outputs)
 
 
 def _request_id(window: Window) -> str:
@@ -207,6 +203,7 @@ def _window_result(bench: Bench, history: History, entry: _Served, turn: Turn | 
     metric = performance.evaluate(bench.label.kind, labels[mask], stored.pick(entry.outputs, mask), [bench.metric]).get(bench.metric)
     observation = turn.observation if turn else None
     drift = observation.drift if observation else None
+    estimate = observation.estimated.get(bench.metric) if observation else None
     window = entry.window
     refused = (history.refused >= stored.moment(window.start)) & (history.refused < stored.moment(window.end))
     return WindowResult(
@@ -214,7 +211,7 @@ def _window_result(bench: Bench, history: History, entry: _Served, turn: Turn | 
         rows=entry.last - entry.first,
         version=entry.version,
         metric=metric,
-        estimated=entry.estimated,
+        estimated=estimate.value if estimate else None,
         drift_alarm=drift is not None and drift.alarm,
         drift_score=drift.score if drift else 0.0,
         drift_features=drift.features if drift else (),

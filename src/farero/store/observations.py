@@ -44,6 +44,13 @@ def latest(conn: Connection, model: str, last: int | None = None) -> list[Observ
     return [decode(body, Observation) for body in reversed(conn.execute(query).scalars().all())]
 
 
+def last_before(conn: Connection, model: str, start: datetime) -> Observation | None:
+    """The newest observation of a window that begins before `start`."""
+    query = select(_table.c.body).where(_table.c.model == model, _table.c.window_start < start)
+    body = conn.execute(query.order_by(_table.c.window_start.desc(), _table.c.window_end.desc()).limit(1)).scalar_one_or_none()
+    return None if body is None else decode(body, Observation)
+
+
 def since(conn: Connection, model: str, start: datetime | None) -> list[Observation]:
     """Observations of windows that end after `start` (None = all), oldest first."""
     query = select(_table.c.body).where(_table.c.model == model).order_by(_table.c.window_start, _table.c.window_end)

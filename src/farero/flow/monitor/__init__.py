@@ -22,6 +22,7 @@ from farero.core.window import Window, WindowSize
 from farero.errors import BadInput
 from farero.flow.monitor.detect import Detect
 from farero.flow.monitor.findings import evidence_findings, judged_by_evidence, loss_findings
+from farero.flow.monitor.foresee import Foresee, answered_by
 from farero.flow.monitor.sound import Sound
 from farero.ports import PredictionLog
 from farero.serving import stored
@@ -63,7 +64,7 @@ class Monitored:
     """One window's observation, with the performance known at its end and the share of features with p < .05.
 
     `loss_because` says why the losses of labelled rows stand in an alarm, `below_target` which limit of the project realized
-    performance is beyond; empty where they do not, and it is not.
+    performance is beyond, `estimated_because` why performance is estimated to be worse; empty where they do not, and it is not.
     """
 
     observation: Observation
@@ -71,6 +72,7 @@ class Monitored:
     drift_share: float
     loss_because: str = ""
     below_target: str = ""
+    estimated_because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,7 @@ class Monitor:
         drift_rule: how drift of the inputs is judged; None = by nobody's rule, and it never alarms.
         detect: the detectors. Those of labels and losses always run; that of the inputs where the rule is one of its presets.
         sound: judges the quality of the rows.
+        foresee: estimates performance before labels come.
     """
 
     model: str
@@ -99,6 +102,7 @@ class Monitor:
     drift_rule: str | None
     detect: Detect
     sound: Sound
+    foresee: Foresee
     floors: Sequence[Floor]
     performance_drop: float
     store: Store
@@ -118,6 +122,7 @@ class Monitor:
             verdict, columns = drift.verdict(FALLBACK if self.drift_rule in PRESETS else self.drift_rule, reference, columns, rows)
         number = version.version.number
         recent = self._labelled_until(window)
+        expected = self.foresee.expected(version, answered_by(self.log.read(self.model, window.start, window.end), number))
         realized = self._realized(recent, number, window)
         losses = loss_findings(self.detect.losses(version, recent.where(recent.versions == number), window), self.metric)
         findings = [
@@ -139,7 +144,9 @@ class Monitor:
             drift=verdict,
             columns=columns,
             findings=tuple(findings),
+            estimated=expected,
         )
+        estimated_because = self.foresee.fallen(version, expected, window.start)
         with self.store.write() as conn:
             observations.put(conn, self.model, observation)
         self._refresh(recent, before=window.start)
@@ -150,6 +157,7 @@ class Monitor:
             drift_share=share,
             loss_because="; ".join(finding.because for finding in losses),
             below_target="; ".join(finding.because for finding in self._below(realized)),
+            estimated_because=estimated_because,
         )
 
     def accept(self, version: Loaded) -> int:
