@@ -2,10 +2,11 @@
 
     python benchmarks/hindsight.py [--only bikes,energy] [--share 0.25] [--markdown docs/explanation/policy.md]
 
-For streams whose metric is a mean of row losses. After every window a model of each look-back is fitted with the stand-in project's train
-function, on what was known then. From all their answers to all later windows, the moments of so many retrainings are found that lose the
-least in the end, with the best look-back at each of them, or the best mean of any of them: by dynamic programming, so there is no
-better choice. No policy can do better with these models, and none that does not know the future can be expected to come near.
+For streams that are judged by the mean absolute error, which is a mean of row losses. After every window a model of each look-back is
+fitted with the stand-in project's train function, on what was known then. From all their answers to all later windows, the moments of so
+many retrainings are found that lose the least in the end, with the best look-back at each of them, or the best mean of any of them: by
+dynamic programming, so there is no better choice. No policy can do better with these models, and none that does not know the future can
+be expected to come near.
 """
 
 from __future__ import annotations
@@ -100,8 +101,8 @@ def measure(stream: Stream, share: float) -> list[list[str]]:
         path = prepared(stream, None, Path(name))
         assert path is not None, f"{stream.file} is not there"
         world = Hindsight(stream, path, Path(name))
-        if world.project.metric not in ("mae", "mse", "log_loss", "brier"):
-            raise SystemExit(f"{stream.name} is judged by {world.project.metric}, which is no mean of row losses.")
+        if world.project.metric != "mae":
+            raise SystemExit(f"{stream.name} is judged by {world.project.metric}, not by the mean absolute error.")
         made = world.answers()
     ways = range(len(world.look_backs))
     every = [float(sum(world.losses(made[at][way])[at] for at in range(len(made)))) for way in ways]

@@ -464,7 +464,7 @@ def contested(window: Window) -> Decided:
         ),
     )  # fmt: skip
     decision = Decision(
-        at=window.end + timedelta(hours=1), action="retrain", because=("mae is 71.2, the best version reached 48.2",), policy="farero",
+        at=window.end + timedelta(hours=1), action="retrain", because=("mae is 71.2, the surest baseline is 48.2",), policy="farero",
         window=window, inputs=inputs,
     )  # fmt: skip
     return Decided(decision=decision, candidate="1.4.0", verdict=verdict)

@@ -14,7 +14,7 @@ from typing import TypeVar
 from farero.core.gate import Verdict
 from farero.core.incident import Incident
 from farero.core.observation import Observation
-from farero.core.policy import Decision, complained
+from farero.core.policy import Decision, outdated
 from farero.core.version import Version
 from farero.core.window import Window
 from farero.errors import StaleDecision, TrainFailed
@@ -182,8 +182,8 @@ class Loop:
 
     def _judge(self, decision: Decision, trained: Trained, known: Verdict | None) -> Verdict:
         """A tie goes to the candidate where labels complain of production, and the winner learns the rows that judged before it serves."""
-        tie = complained(decision) and self.retrain.rule.refit
-        verdict = known or self.validate.judge(trained.version, self.decide.production(), trained.heldout, complained=tie)
+        tie = outdated(decision) and self.retrain.rule.refit
+        verdict = known or self.validate.judge(trained.version, self.decide.production(), trained.heldout, outdated=tie)
         self.decide.outcome(decision.window, candidate=trained.version.number, verdict=verdict, failed=None)
         return verdict
 

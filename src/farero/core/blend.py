@@ -47,6 +47,12 @@ class Way:
         return max(self.parts, key=lambda part: part[1])[0]
 
     @property
+    def near(self) -> str:
+        """Name of the look-back that the next contest is held around: that of the largest share, the lead's where there is none."""
+        held = [part for part in self.parts if part[0].look_back is not None]
+        return max(held, key=lambda part: part[1])[0].name if held else self.lead.name
+
+    @property
     def name(self) -> str:
         """What it is called in records.
 

@@ -90,7 +90,7 @@ def entrants(
         look_back: what the project has settled on; then it is no longer in question.
         span: from the oldest known row to the newest.
         window: of the loop.
-        before: name of the way that won the last time; the look-backs next to it compete. Without one they are spread over the ladder.
+        before: name of the look-back that won the last time; those next to it compete. Without one they are spread over the ladder.
 
     >>> day = timedelta(days=1)
     >>> [one.name for one in entrants((), look_back=None, span=400 * day, window=7 * day)]

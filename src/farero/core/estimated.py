@@ -8,7 +8,7 @@ from datetime import datetime
 from math import sqrt
 from typing import Final
 
-from farero.core.performance import is_worse
+from farero.core.performance import BEYOND_CHANCE, is_worse
 
 CAVEAT: Final = (
     "An estimate is blind to a changed relation between inputs and label (concept drift): it takes for granted that rows like these turn "
@@ -19,13 +19,12 @@ AUC_CAVEAT: Final = (
     " look at accuracy or log loss beside it."
 )
 
-BEYOND_CHANCE: Final = 2.5
-"""How many standard errors an estimate must lie off before it counts."""
-
-_REACH: Final = 1.96
 LEAST_LABELLED: Final = 30
 LEAST_SHARE: Final = 0.5
-"""Labelled rows, and their share of a window, from which on a realized figure is set against the estimate."""
+"""Labelled rows, and their share of a window, from which on a realized figure is set against the estimate, or speaks instead of it."""
+
+_REACH: Final = 1.96
+"""Standard errors from an estimate to an end of its 95 % interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +43,15 @@ def judged_by(metric: str) -> str:
     ('mae', 'log_loss', 'rmse')
     """
     return {"roc_auc": "log_loss", "r2": "rmse"}.get(metric, metric)
+
+
+def has_labels(rows: int, labelled: int) -> bool:
+    """Whether so many of a window's rows have labels that the realized figure speaks: labels that come quickly are no fair sample.
+
+    >>> has_labels(200, 99), has_labels(200, 100), has_labels(20, 20)
+    (False, True, False)
+    """
+    return labelled >= max(LEAST_LABELLED, LEAST_SHARE * rows)
 
 
 def has_fallen(metric: str, estimate: Estimate, judged: float, drop: float) -> bool:
@@ -156,8 +164,7 @@ def backtested(
     for window in windows:
         made.append(replace(window, backtest=_of(seen)))
         estimate, realized = window.estimated.get(metric), window.realized.get(metric)
-        is_fair = window.labelled >= max(LEAST_LABELLED, LEAST_SHARE * window.rows)
-        if estimate is not None and realized is not None and is_fair:
+        if estimate is not None and realized is not None and has_labels(window.rows, window.labelled):
             unchanged = realized - judged.get(window.version, estimate.value)
             seen.append((realized - estimate.value, unchanged, estimate.low <= realized <= estimate.high))
     return tuple(made), _of(seen)

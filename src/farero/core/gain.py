@@ -1,4 +1,4 @@
-"""What a retraining was worth, and what another one would be: the figures behind "the last one gained much"."""
+"""What a retraining was worth, and with how many new rows another one would be."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ SURE = 0.9
 
 DOUBLE = 2.0
 """Where nothing is known of what retraining gains, a model that could learn from so many times the rows is worth a contest."""
-
-_STEEPEST = 10.0
-"""Beyond this power of a growth nobody waits for it."""
 
 
 def gain(current: float | None, candidate: float | None, *, higher_is_better: bool) -> float | None:
@@ -51,20 +48,23 @@ def growth_needed(gained: float | None, grown: float | None, *, accepted: bool, 
     Args:
         gained: share of what was wrong that the last contest took away [..1]; None = there was none, or it cannot be said.
         grown: how many times the rows that production had learnt from there were at that contest; None = it is not known.
-        accepted: whether its candidate serves now. A lost one shows that more rows bring little: it takes four times as many.
+        accepted: whether production has learnt by it since. A lost one shows that more rows bring little: it takes four times as many, and
+            no gain asks for more than that.
         sure: whether the gain is more than chance; otherwise it says nothing, and `DOUBLE` is asked for.
 
-    >>> round(growth_needed(0.06, 2.0, accepted=True, sure=True), 2), round(growth_needed(0.02, 2.0, accepted=True, sure=True), 2)
-    (1.41, 2.84)
+    >>> [round(growth_needed(gained, 2.0, accepted=True, sure=True), 2) for gained in (0.06, 0.02, 0.001)]
+    [1.41, 2.84, 8.0]
     >>> growth_needed(-0.01, 2.0, accepted=False, sure=False), growth_needed(None, None, accepted=True, sure=False)
     (8.0, 2.0)
     """
     if gained is None or grown is None or grown <= 1:
         return DOUBLE
+    most = grown * DOUBLE**2
     if not accepted:
-        return grown * DOUBLE**2
+        return most
     if not sure or gained <= 0:
         return DOUBLE
     if gained >= 1:
         return 1.0
-    return float(grown ** min(log(1 - LITTLE) / log(1 - gained), _STEEPEST))
+    power = log(1 - LITTLE) / log(1 - gained)
+    return most if power * log(grown) >= log(most) else float(grown**power)

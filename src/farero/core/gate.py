@@ -85,7 +85,7 @@ def judge(
     share_answered: float = 1.0,
     differences: Sequence[Difference] = (),
     more: Sequence[Check] = (),
-    complained: bool = False,
+    outdated: bool = False,
 ) -> Verdict:
     """Compare a candidate with production on the same held-out rows.
 
@@ -97,9 +97,9 @@ def judge(
         share_answered: share of rows that the candidate answered with a finite value [0-1].
         differences: of the metrics that the rule names (`contest.compare`). Without them, only the first four questions are asked.
         more: what else was asked.
-        complained: whether labels showed that production does worse than it did, and the way the candidate was trained will learn from
-            these rows, too, before it serves. Then a tie goes to the candidate: where no gain is named, it need only not be worse beyond
-            chance. It lacks the newest rows, which production's fall is about.
+        outdated: whether labels showed that production does worse than it did, or that models age here, and the way the candidate was
+            trained will learn from these rows, too, before it serves. Then a tie goes to the candidate: where no gain is named, it need
+            only not be worse beyond chance. It lacks the newest rows, which production's fall is about.
 
     Returns:
         Accepted when there are enough rows, the metric gains at least `rule.gain` (more than nothing where the gain is 0), the paired
@@ -139,8 +139,8 @@ def judge(
     gain = new - old if higher_is_better else old - new
     told = f"{rule.metric} {new:.4g} against {old:.4g} on {rows} held-out rows: a gain of {gain:.4g}"
     gained = not (gain < rule.gain or gain <= 0)
-    if not gained and complained and _is_tie(rule, differences):
-        gained, told = True, f"{told}, not worse beyond chance; labels show that production does worse than it did"
+    if not gained and outdated and _is_tie(rule, differences):
+        gained, told = True, f"{told}, not worse beyond chance, and production fails or grows old"
     checks.append(
         Check(
             name="gain", passed=gained, figures={"current": old, "candidate": new, "gain": gain, "needed": rule.gain},

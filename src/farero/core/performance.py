@@ -16,6 +16,12 @@ from farero.core.prediction import Outputs
 
 Floats: TypeAlias = NDArray[np.float64]
 
+MEANS = frozenset({"accuracy", "log_loss", "brier", "mae", "rmse", "mape"})
+"""Metrics that are worse whenever the mean of their row losses is."""
+
+BEYOND_CHANCE = 2.5
+"""How many standard errors a figure must lie beyond another before a fall counts: about 1 false finding in 160 windows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:

@@ -68,7 +68,7 @@ class Evidence:
         drift_alarm: the drift verdict of this window; `drift_because` in words.
         drift_share: share of features with p < .05 in this window [0-1].
         performance: metric of the newest labelled rows under the version in production; None while unknown.
-        baseline: the best that any version in production was measured at before it served; a model that was retrained in bad
+        baseline: the surest that any version in production was measured at before it served; a model that was retrained in bad
             times must not make bad times the standard.
         performance_fell: whether that fall is larger than the policy's limit and than chance explains.
         performance_fresh: whether it was measured on rows of this very window, among others: then it says what a drift of the inputs did.
@@ -81,7 +81,7 @@ class Evidence:
         growth_needed: how many times the rows that production learnt from make another retraining worth it (`core.gain`).
         saved: retrainings that the budget allows by now, this window's share included.
         below_target: why performance is below what its owner accepts; "" = it is not.
-        estimated_because: why performance is estimated to be worse than when the version was judged; "" = it is not.
+        estimated_because: why performance is estimated to be worse than when the version was judged; "" = it is not, or labels say it.
         trained_until: what production was trained until; None = it is not known.
         learnt_from: rows that production learnt from; None = it is not known.
     """
@@ -261,9 +261,14 @@ def saved(before: float | None, *, retrained: bool, labelled: bool, rule: Policy
     return min(MOST_SAVED, left + (rule.budget if labelled else 0.0))
 
 
-def complained(decision: Decision) -> bool:
-    """Whether labels showed, when this was decided, that production did worse than it did, or than it should."""
-    return any(bool(decision.inputs.get(name)) for name in ("performance_fell", "loss_because", "below_target"))
+def outdated(decision: Decision) -> bool:
+    """Whether labels showed, when this was decided, that production did worse than it did, or than it should, or grows old.
+
+    It grows old where the last contest took away so much that fewer than twice the rows are worth another.
+    """
+    needed = decision.inputs.get("growth_needed")
+    ages = isinstance(needed, (int, float)) and needed < DOUBLE
+    return ages or any(bool(decision.inputs.get(name)) for name in ("performance_fell", "loss_because", "below_target"))
 
 
 def again(decision: Decision, rule: PolicyRule) -> Decision:
@@ -299,14 +304,13 @@ def _reasons(evidence: Evidence, rule: PolicyRule) -> tuple[str, ...]:
     reasons: list[str] = []
     if evidence.performance_fell and evidence.performance is not None and evidence.baseline is not None:
         reasons.append(
-            f"{evidence.metric} is {evidence.performance:.4g} on the newest labelled rows, the best version reached {evidence.baseline:.4g}"
+            f"{evidence.metric} is {evidence.performance:.4g} on the newest labelled rows, the surest baseline is {evidence.baseline:.4g}"
         )
     if evidence.below_target:
         reasons.append(evidence.below_target)
     if evidence.loss_because:
         reasons.append(evidence.loss_because)
-    # An estimate is what stands in for labels: once those of the window have come, they say it better.
-    if evidence.estimated_because and not evidence.performance_fresh:
+    if evidence.estimated_because:
         reasons.append(evidence.estimated_because)
     if evidence.drift_alarm and not evidence.unharmed:
         reasons.append(evidence.drift_because)
@@ -358,4 +362,4 @@ def _nothing(evidence: Evidence, rule: PolicyRule) -> str:
     if evidence.performance is None:
         return "no drift alarm, and too few labels to measure performance"
     drift = f"inputs drifted ({evidence.drift_because}), but" if evidence.drift_alarm else "no drift alarm, and"
-    return f"{drift} {evidence.metric} of {evidence.performance:.4g} is within the limit of the best version's"
+    return f"{drift} {evidence.metric} of {evidence.performance:.4g} is within the limit of the surest baseline"

@@ -54,7 +54,7 @@ class Decide:
             newer_than, learnt_at = (production.trained_until, production.learnt_at) if production else (None, None)
             past = decisions.all(conn, self.model, last=200)
             contests = [entry.verdict for entry in past if entry.verdict is not None]
-            last = next((entry for entry in past if entry.verdict is not None), None)
+            last = next((entry for entry in past if entry.verdict is not None and entry.verdict.rows), None)  # no failed training
             new_labelled = labels.count_known(conn, self.model, since=newer_than, known_by=at, learnt_at=learnt_at)
             evidence = Evidence(
                 window=window,
@@ -72,7 +72,7 @@ class Decide:
                 last_training=max((entry.decision.at for entry in past if entry.decision.action == "retrain"), default=None),
                 lost=_lost(contests, self.contest_higher_is_better),
                 gained=_gained(last, self.contest_higher_is_better),
-                growth_needed=_growth_needed(last, self.contest_higher_is_better),
+                growth_needed=_growth_needed(last, production, self.contest_higher_is_better),
                 saved=_saved(past, self.rule, labelled=new_labelled > 0),
                 below_target=below_target,
                 estimated_because=estimated_because,
@@ -146,15 +146,16 @@ def _gained(last: StoredDecision | None, higher_is_better: bool) -> float | None
     return gain.gain(metric.get("current"), metric.get("candidate"), higher_is_better=higher_is_better)
 
 
-def _growth_needed(last: StoredDecision | None, higher_is_better: bool) -> float:
-    """By what the last contest gained, and with how many more rows."""
+def _growth_needed(last: StoredDecision | None, production: Version | None, higher_is_better: bool) -> float:
+    """By what the last contest gained, and with how many more rows. Where its winner does not serve, nobody has that gain."""
     if last is None or last.verdict is None:
         return gain.DOUBLE
     before, more = (last.decision.inputs.get(name) for name in ("learnt_from", "new_labelled"))
     grown = 1 + more / before if isinstance(before, (int, float)) and isinstance(more, (int, float)) and before > 0 else None
     better = last.verdict.differences[0].better if last.verdict.differences else None
+    serves = last.verdict.accepted and (production is None or production.number != last.verdict.against)
     return gain.growth_needed(
-        _gained(last, higher_is_better), grown, accepted=last.verdict.accepted, sure=better is None or better >= gain.SURE
+        _gained(last, higher_is_better), grown, accepted=serves, sure=better is None or better >= gain.SURE
     )  # fmt: skip
 
 

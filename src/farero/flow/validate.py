@@ -49,12 +49,12 @@ class Validate:
     clock: Clock
     stopwatch: Callable[[], float] | None = None
 
-    def judge(self, candidate: Version, production: Version | None, heldout: Labelled | None, *, complained: bool = False) -> Verdict:
+    def judge(self, candidate: Version, production: Version | None, heldout: Labelled | None, *, outdated: bool = False) -> Verdict:
         """The verdict on rows that neither has seen; stored under the candidate.
 
         Args:
             heldout: labelled rows newer than what either was trained on; None where nothing was held out.
-            complained: whether a tie goes to the candidate; see `core.gate.judge`.
+            outdated: whether a tie goes to the candidate; see `core.gate.judge`.
 
         Raises:
             Corrupt: the files of the version in production are not what was stored.
@@ -62,7 +62,7 @@ class Validate:
         if production is None:
             verdict = self._first(candidate)
         else:
-            verdict = replace(self._contest(candidate, production, heldout, complained), against=production.number)
+            verdict = replace(self._contest(candidate, production, heldout, outdated), against=production.number)
         with self.store.write() as conn:
             verdicts.add(conn, candidate.model, candidate.number, verdict, self.clock.now())
         log("validate.finished", model=candidate.model, version=candidate.number, against=verdict.against, accepted=verdict.accepted,
@@ -140,7 +140,7 @@ class Validate:
             checks.append(fitness.better_than_a_constant(self.label.kind, self.rule.metric, judged.labels, judged.outputs))
         return _verdict([*checks, *self._served_by(candidate, loaded)], won)
 
-    def _contest(self, candidate: Version, production: Version, heldout: Labelled | None, complained: bool) -> Verdict:
+    def _contest(self, candidate: Version, production: Version, heldout: Labelled | None, outdated: bool) -> Verdict:
         if not self.gated:
             return _verdict([], "the policy promotes without a contest")
         if heldout is None or heldout.count == 0:
@@ -157,7 +157,7 @@ class Validate:
         before = old.engine.predict(heldout.columns, heldout.count)
         checks = [files, fitness.learnt(candidate.trained_rows), *self._answers(heldout, before, answers)]
         checks += [*self._known_rows(old, new), *self._served_by(candidate, new)]
-        verdict = self._compared(heldout, before, answers, checks, complained)
+        verdict = self._compared(heldout, before, answers, checks, outdated)
         if self.stopwatch is None or not verdict.accepted:
             return verdict
         return self._timed(verdict, candidate, production, heldout, self.stopwatch)
@@ -169,7 +169,7 @@ class Validate:
         except (Corrupt, PredictFailed) as failure:
             return Check(name="files", passed=False, because=str(failure))
 
-    def _compared(self, heldout: Labelled, before: Outputs, answers: Outputs, more: list[Check], complained: bool) -> Verdict:
+    def _compared(self, heldout: Labelled, before: Outputs, answers: Outputs, more: list[Check], outdated: bool) -> Verdict:
         """What `core.gate` says of the two."""
         kind, metric = self.label.kind, self.rule.metric
         losses = [performance.loss(kind, metric, heldout.labels, outputs) for outputs in (answers, before)]
@@ -182,7 +182,7 @@ class Validate:
             share_answered=float(np.isfinite(answers.value).mean()),
             differences=contest.compare_all(kind, self.rule.metrics, heldout.labels, before, answers, days=heldout.days),
             more=more,
-            complained=complained,
+            outdated=outdated,
         )
 
     def _answers(self, heldout: Labelled, before: Outputs, answers: Outputs) -> list[Check]:

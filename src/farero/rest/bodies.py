@@ -280,11 +280,20 @@ class DriftOut(BaseModel):
     columns: list[ColumnOut]
 
 
+class EstimateOut(BaseModel):
+    """A figure expected before labels come, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
 class ObservationOut(DriftOut):
     """One closed window."""
 
     labelled: int
     metrics: dict[str, float]
+    estimated: dict[str, EstimateOut]
     findings: list[FindingOut]
 
 

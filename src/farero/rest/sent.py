@@ -85,6 +85,7 @@ def observation_out(seen: Observation) -> b.ObservationOut:
     return b.ObservationOut(
         start=drift.start, end=drift.end, version=drift.version, rows=drift.rows, verdict=drift.verdict, columns=drift.columns,
         labelled=seen.labelled, metrics=_plain(seen.metrics), findings=[_finding(finding) for finding in seen.findings],
+        estimated={name: b.EstimateOut.model_validate(one, from_attributes=True) for name, one in seen.estimated.items()},
     )  # fmt: skip
 
 

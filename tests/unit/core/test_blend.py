@@ -63,6 +63,8 @@ def test_a_way_tells_its_shares_and_is_led_by_the_largest() -> None:
     way = Way(parts=((OLD, 1), (YOUNG, 3)))
     assert (way.name, way.shares, way.lead) == ("1/4 all history + 3/4 90d", (0.25, 0.75), YOUNG)
     assert Way(parts=((OLD, 1), (YOUNG, 1))).lead is OLD
+    assert (way.near, Way.of(OLD).near) == ("90d", "all history")
+    assert Way(parts=((OLD, 3), (YOUNG, 1))).near == "90d", "all history is in every contest anyway"
     assert (Way.of(YOUNG).name, Way.of(YOUNG).shares) == ("90d", (1.0,))
 
 

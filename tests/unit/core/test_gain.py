@@ -23,8 +23,8 @@ def test_where_nothing_is_wrong_nothing_is_gained() -> None:
 
 
 @pytest.mark.row("R4")
-@pytest.mark.parametrize("power", [0.1, 0.3, 1.0])
-@pytest.mark.parametrize("grown", [1.05, 2.0, 4.0])
+@pytest.mark.parametrize("power", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("grown", [1.05, 1.3, 2.0])
 def test_the_growth_that_is_asked_for_gains_a_little_by_the_power_that_the_last_contest_showed(power: float, grown: float) -> None:
     needed = growth_needed(1 - grown**-power, grown, accepted=True, sure=True)
     assert 1 - needed**-power == pytest.approx(LITTLE)
@@ -41,4 +41,13 @@ def test_a_gain_that_may_be_chance_says_nothing_and_a_lost_contest_that_more_row
 @pytest.mark.row("R4")
 def test_a_gain_of_everything_or_of_next_to_nothing_asks_for_a_finite_growth() -> None:
     assert growth_needed(1.0, 2.0, accepted=True, sure=True) == 1.0
-    assert growth_needed(1e-12, 2.0, accepted=True, sure=True) == 1024.0
+    assert growth_needed(1e-12, 2.0, accepted=True, sure=True) == growth_needed(0.0, 2.0, accepted=False, sure=True) == 8.0
+
+
+@pytest.mark.row("R4")
+@pytest.mark.parametrize("grown", [1.02, 1.5, 4.0])
+def test_the_less_was_gained_the_more_rows_it_takes_and_a_lost_contest_takes_most(grown: float) -> None:
+    gains = [0.3, 0.1, 0.05, 0.03, 0.01, 0.003, 0.0003]
+    asked = [growth_needed(one, grown, accepted=True, sure=True) for one in gains]
+    assert asked == sorted(asked) and asked[0] > 1
+    assert asked[-1] <= growth_needed(0.0, grown, accepted=False, sure=True)

@@ -137,38 +137,38 @@ def test_a_verdict_of_an_earlier_release_is_still_read() -> None:
     assert (verdict.accepted, verdict.checks, verdict.differences, verdict.against) == (True, (), (), None)
 
 
-def tied(candidate: float, *, spread: float, complained: bool, least: float = 0.0) -> Verdict:
+def tied(candidate: float, *, spread: float, outdated: bool, least: float = 0.0) -> Verdict:
     """A candidate beside production's .80, whose gain has this standard error."""
     found = gain("roc_auc", 0.80, candidate, better=0.4, spread=spread)
     return judge(
         GateRule(metric="roc_auc", gain=least), current={"roc_auc": 0.80}, candidate={"roc_auc": candidate}, higher_is_better=True,
-        loss_difference=np.where(np.arange(100) % 2 == 0, 0.1, -0.1), differences=[found], complained=complained,
+        loss_difference=np.where(np.arange(100) % 2 == 0, 0.1, -0.1), differences=[found], outdated=outdated,
     )  # fmt: skip
 
 
 @pytest.mark.row("R6")
 def test_a_tie_goes_to_production_unless_labels_complain_of_it() -> None:
-    assert not tied(0.795, spread=0.01, complained=False).accepted
-    verdict = tied(0.795, spread=0.01, complained=True)
+    assert not tied(0.795, spread=0.01, outdated=False).accepted
+    verdict = tied(0.795, spread=0.01, outdated=True)
     assert verdict.accepted
-    assert verdict.because[0].endswith("a gain of -0.005, not worse beyond chance; labels show that production does worse than it did")
+    assert verdict.because[0].endswith("a gain of -0.005, not worse beyond chance, and production fails or grows old")
 
 
 @pytest.mark.row("R6")
 def test_what_is_worse_beyond_chance_is_no_tie() -> None:
-    assert not tied(0.77, spread=0.01, complained=True).accepted
-    assert not tied(0.7999, spread=0.0, complained=True).accepted
+    assert not tied(0.77, spread=0.01, outdated=True).accepted
+    assert not tied(0.7999, spread=0.0, outdated=True).accepted
 
 
 @pytest.mark.row("R6")
 def test_where_a_least_gain_is_named_there_is_no_tie() -> None:
-    assert not tied(0.81, spread=0.05, complained=True, least=0.02).accepted
+    assert not tied(0.81, spread=0.05, outdated=True, least=0.02).accepted
 
 
 @pytest.mark.row("R6")
 def test_without_an_interval_nothing_is_a_tie() -> None:
     verdict = judge(
         GateRule(metric="mae"), current={"mae": 5.0}, candidate={"mae": 5.0}, higher_is_better=False, loss_difference=np.zeros(40),
-        complained=True,
+        outdated=True,
     )  # fmt: skip
     assert not verdict.accepted

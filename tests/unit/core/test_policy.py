@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from farero.core.competition import Entrant
-from farero.core.policy import MOST_SAVED, NAMED, Evidence, PolicyRule, again, choose, read_rule, saved
+from farero.core.policy import MOST_SAVED, NAMED, Evidence, PolicyRule, again, choose, outdated, read_rule, saved
 from farero.core.window import Window
 from farero.errors import ConfigInvalid, Corrupt
 
@@ -23,14 +23,14 @@ QUIET = Evidence(
 def test_nothing_wrong_keeps_the_version_and_says_so() -> None:
     decision = choose(QUIET, PolicyRule(name="farero"), AT)
     assert decision.action == "keep"
-    assert decision.because == ("no drift alarm, and mae of 50 is within the limit of the best version's",)
+    assert decision.because == ("no drift alarm, and mae of 50 is within the limit of the surest baseline",)
 
 
 @pytest.mark.row("R4")
 def test_a_fall_of_performance_retrains_and_names_both_figures() -> None:
     decision = choose(replace(QUIET, performance=80.0, performance_fell=True), PolicyRule(name="farero"), AT)
     assert decision.action == "retrain"
-    assert decision.because == ("mae is 80 on the newest labelled rows, the best version reached 49",)
+    assert decision.because == ("mae is 80 on the newest labelled rows, the surest baseline is 49",)
 
 
 @pytest.mark.row("R4")
@@ -63,7 +63,7 @@ def test_drift_that_fresh_labels_show_to_be_harmless_is_no_reason_and_is_told() 
     assert choose(drifted, PolicyRule(name="farero"), AT).action == "retrain"
     unharmed = choose(replace(drifted, performance_fresh=True), PolicyRule(name="farero"), AT)
     assert unharmed.action == "keep"
-    assert unharmed.because == ("inputs drifted (temp moved), but mae of 50 is within the limit of the best version's",)
+    assert unharmed.because == ("inputs drifted (temp moved), but mae of 50 is within the limit of the surest baseline",)
     losing = replace(drifted, performance_fresh=True, loss_because="the loss rose")
     assert choose(losing, PolicyRule(name="farero"), AT).because == ("the loss rose", "temp moved")
     assert choose(replace(drifted, performance_fresh=True, performance_fell=True), PolicyRule(name="farero"), AT).action == "retrain"
@@ -212,3 +212,14 @@ def test_as_many_new_labels_as_production_learnt_from_are_a_reason() -> None:
     assert choose(replace(QUIET, new_labelled=400, learnt_from=400), rule, AT).because == (because,)
     assert choose(replace(QUIET, new_labelled=399, learnt_from=400), rule, AT).action == "keep"
     assert choose(replace(QUIET, new_labelled=400, learnt_from=0), rule, AT).action == "keep"
+
+
+@pytest.mark.row("R6")
+@pytest.mark.parametrize(
+    ("evidence", "told"),
+    [(QUIET, False), (replace(QUIET, performance_fell=True), True), (replace(QUIET, below_target="mae is 9"), True),
+     (replace(QUIET, loss_because="losses rose"), True), (replace(QUIET, gained=0.2, growth_needed=1.1), True),
+     (replace(QUIET, gained=0.001, growth_needed=8.0), False), (replace(QUIET, drift_alarm=True, drift_because="x"), False)],
+)  # fmt: skip
+def test_production_is_outdated_where_labels_complain_of_it_or_models_age(evidence: Evidence, told: bool) -> None:
+    assert outdated(choose(evidence, PolicyRule(name="farero"), AT)) is told

@@ -114,7 +114,7 @@ def test_only_a_gain_beyond_chance_speaks_for_another_retraining_with_fewer_new_
     here: Installation, accepted: bool, better: float | None, needed: float
 ) -> None:
     won = Verdict(
-        accepted=accepted, metric={"current": 4.0, "candidate": 3.0}, because=("",),
+        accepted=accepted, metric={"current": 4.0, "candidate": 3.0}, because=("",), rows=20, against="0.9.0",
         differences=(Difference(metric="mae", current=4.0, candidate=3.0, gain=1.0, better=better),),
     )  # fmt: skip
     with here.bench.store.write() as conn:  # as many new rows as production had learnt from
@@ -123,3 +123,16 @@ def test_only_a_gain_beyond_chance_speaks_for_another_retraining_with_fewer_new_
     here.loop.decide.outcome(day(0), candidate="1.1.0", verdict=won, failed=None)
     found = here.loop.decide.choose(day(1), **CALM, at=day(1).end).inputs
     assert found["gained"] == 0.25 and found["growth_needed"] == pytest.approx(needed)
+
+
+@pytest.mark.row("R4")
+def test_a_winner_that_does_not_serve_has_gained_nothing_yet_and_a_failed_training_says_nothing(here: Installation) -> None:
+    won = Verdict(accepted=True, metric={"current": 4.0, "candidate": 3.0}, because=("",), rows=20, against="1.0.0")
+    with here.bench.store.write() as conn:
+        inputs = {"learnt_from": 40, "new_labelled": 40}
+        decisions.add(conn, "points", Decision(at=day(0).end, action="retrain", because=("",), policy="p", window=day(0), inputs=inputs))
+        decisions.add(conn, "points", Decision(at=day(1).end, action="retrain", because=("",), policy="p", window=day(1), inputs=inputs))
+    here.loop.decide.outcome(day(0), candidate="1.1.0", verdict=won, failed=None)
+    here.loop.decide.outcome(day(1), candidate=None, verdict=None, failed="train raised")
+    found = here.loop.decide.choose(day(2), **CALM, at=day(2).end).inputs
+    assert (found["gained"], found["growth_needed"]) == (0.25, 8.0), "1.0.0 still serves, on its way or rolled back to"

@@ -24,7 +24,7 @@ def test_answers_in_the_log_are_expected_to_score_what_their_labels_show_later(k
     assert (matrix is not None) == (kind == "number") and (outputs.probabilities is not None) == (kind == "classes")
     made = estimating.learn(loaded, label, [metric], quick=True)
     assert isinstance(made, Estimator)
-    known = here.loop.monitor._labelled_until(day(0))
+    _, known = here.loop.monitor._labelled_until(day(0))
     realized = evaluate(label.kind, known.labels, outputs)[metric]
     assert made.estimates(made.tally(outputs, matrix)).metrics[metric].value == pytest.approx(realized, rel=0.1)
     assert np.array_equal(outputs.value, stored.outputs(label, rows).value)

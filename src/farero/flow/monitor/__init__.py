@@ -8,6 +8,7 @@ from datetime import datetime
 from math import hypot, sqrt
 
 import numpy as np
+import pyarrow as pa
 
 from farero.core import drift, performance
 from farero.core.detector import PRESETS
@@ -38,8 +39,8 @@ FALLBACK = "guarded"
 ENOUGH_ROWS = 100
 """Labelled rows that realized performance is measured on at least, taken from the newest mature windows backwards."""
 
-BEYOND_CHANCE = 2.5
-"""How many standard errors the mean loss must lie above the baseline's before a fall counts: about 1 false finding in 160 windows."""
+SURELY_JUDGED = 0.5
+"""A baseline of at least this share of the rows that judged any version is sure, where a metric has no standard error of its own [0-1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +122,8 @@ class Monitor:
         elif self.drift_rule is not None:
             verdict, columns = drift.verdict(FALLBACK if self.drift_rule in PRESETS else self.drift_rule, reference, columns, rows)
         number = version.version.number
-        recent = self._labelled_until(window)
-        expected = self.foresee.expected(version, answered_by(self.log.read(self.model, window.start, window.end), number))
+        table, recent = self._labelled_until(window)
+        expected = self.foresee.expected(version, answered_by(table, number, window))
         realized = self._realized(recent, number, window)
         losses = loss_findings(self.detect.losses(version, recent.where(recent.versions == number), window), self.metric)
         findings = [
@@ -146,7 +147,6 @@ class Monitor:
             findings=tuple(findings),
             estimated=expected,
         )
-        estimated_because = self.foresee.fallen(version, expected, window.start)
         with self.store.write() as conn:
             observations.put(conn, self.model, observation)
         self._refresh(recent, before=window.start)
@@ -157,7 +157,7 @@ class Monitor:
             drift_share=share,
             loss_because="; ".join(finding.because for finding in losses),
             below_target="; ".join(finding.because for finding in self._below(realized)),
-            estimated_because=estimated_because,
+            estimated_because=self.foresee.fallen(version, observation),
         )
 
     def accept(self, version: Loaded) -> int:
@@ -184,8 +184,11 @@ class Monitor:
                 log("drift_alert", level="warning", model=self.model, window=seen.window, severity=finding.severity,
                     score=finding.value, because=finding.because)  # fmt: skip
 
-    def _labelled_until(self, window: Window) -> Labelled:
-        """Rows whose labels may still be coming in, and those behind them that labels just reached; known at the window's end, no later."""
+    def _labelled_until(self, window: Window) -> tuple[pa.Table, Labelled]:
+        """The log up to the window's end, and its rows with labels known by then.
+
+        It begins with the rows whose labels may still be coming in, or where labels just reached one that lies behind them.
+        """
         start = window.end - self.label.arrives_within - 4 * self.window_size.span
         with self.store.read() as conn:
             latest = observations.latest(conn, self.model, last=1)
@@ -195,7 +198,7 @@ class Monitor:
                 start = touched
             found = labels.between(conn, self.model, start, window.end, window.end)
         table = self.log.read(self.model, start, window.end)
-        return stored.join(self.schema, self.label, table, found)
+        return table, stored.join(self.schema, self.label, table, found)
 
     def _realized(self, recent: Labelled, version: str, window: Window) -> Realized | None:
         """The newest windows with labels, back until there are enough rows of the version that answers now."""
@@ -233,9 +236,10 @@ class Monitor:
             return False
         losses = performance.loss(self.label.kind, self.metric, rows.labels, rows.outputs)
         own = max(float(np.std(losses)), against.metrics["loss_std"]) / sqrt(rows.count)
-        spread = hypot(own, performance.baseline_error(against.metrics))
+        spread = hypot(own, _error(against))
         beyond = (float(np.mean(losses)) - against.metrics["loss_mean"]) / spread if spread > 0 else 0.0
-        return performance.is_worse(self.metric, value, against.metrics[self.metric], self.performance_drop) and beyond > BEYOND_CHANCE
+        fallen = performance.is_worse(self.metric, value, against.metrics[self.metric], self.performance_drop)
+        return fallen and beyond > performance.BEYOND_CHANCE
 
     def _performance_findings(self, realized: Realized | None) -> list[Finding]:
         if realized is None:
@@ -274,14 +278,22 @@ class Monitor:
 
 
 def _best(known: Sequence[Version], metric: str) -> Version | None:
-    """The version that is surest to be good: of several that a few rows judged, the best figure is the luckiest one."""
+    """The version that is surest to be good: of several that a few rows judged, the best figure is the luckiest one.
+
+    Where the metric is worse whenever the mean loss is, the mean loss and its error tell how sure. Others, such as ROC AUC, hang on
+    something else than the loss does: there the best figure counts among versions that enough rows judged.
+    """
     measured = [version for version in known if "loss_mean" in version.metrics]
-    if measured:
-        return min(
-            measured, key=lambda version: version.metrics["loss_mean"] + BEYOND_CHANCE * performance.baseline_error(version.metrics)
-        )  # fmt: skip
+    if measured and metric in performance.MEANS:
+        return min(measured, key=lambda version: version.metrics["loss_mean"] + performance.BEYOND_CHANCE * _error(version))
+    rows = {version.number: version.metrics.get("measured_rows", 0.0) for version in known}
+    enough = SURELY_JUDGED * max(rows.values(), default=0.0)
     pick = max if performance.METRICS[metric].higher_is_better else min
-    return pick(known, key=lambda version: version.metrics[metric], default=None)
+    return pick((version for version in known if rows[version.number] >= enough), key=lambda version: version.metrics[metric], default=None)
+
+
+def _error(version: Version) -> float:
+    return performance.baseline_error(version.metrics)
 
 
 def _share(columns: Sequence[ColumnDrift]) -> float:

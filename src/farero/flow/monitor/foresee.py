@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from farero.core.estimate import Estimator
-from farero.core.estimated import Estimate, has_fallen, judged_by
+from farero.core.estimated import Estimate, has_fallen, has_labels, judged_by
 from farero.core.label import LabelSpec
+from farero.core.observation import Observation
+from farero.core.performance import is_worse
+from farero.core.window import Window
 from farero.errors import PredictFailed
-from farero.serving import estimating
+from farero.serving import estimating, stored
 from farero.serving.pool import Loaded
 from farero.serving.sample import evenly
 from farero.store import observations
@@ -59,24 +61,26 @@ class Foresee:
         found = estimator.estimates(estimator.tally(outputs, matrix)).metrics
         return {name: found[name] for name in dict.fromkeys((self.metric, judged_by(self.metric))) if name in found}
 
-    def fallen(self, version: Loaded, expected: Mapping[str, Estimate], before: datetime) -> str:
-        """Why this window and the one before it are estimated to go worse than when the version was judged; "" = they are not.
+    def fallen(self, version: Loaded, seen: Observation) -> str:
+        """Why a window and the one before it are estimated to go worse than when the version was judged; "" = they are not.
 
-        One window alone is chance too often, with several hundred of them a year.
+        One window alone is chance too often, with several hundred of them a year. Where half of a window's rows have labels, those speak:
+        of this window, the estimate is no evidence any more; of the one before, they must say the same.
 
         Args:
-            expected: of this window.
-            before: its start.
+            seen: what is known of the window by its end.
         """
         estimator, name, number = self._estimator(version), judged_by(self.metric), version.version.number
         judged = estimator.judged.get(name) if estimator is not None else None
-        if judged is None or not self._is_worse(name, expected, judged):
+        if judged is None or has_labels(seen.rows, seen.labelled) or not self._is_worse(name, seen.estimated, judged):
             return ""
         with self.store.read() as conn:
-            last = observations.last_before(conn, self.model, before)
+            last = observations.last_before(conn, self.model, seen.window.start)
         if last is None or last.version != number or not self._is_worse(name, last.estimated, judged):
             return ""
-        one = expected[name]
+        if has_labels(last.rows, last.labelled) and not is_worse(name, last.metrics.get(name, judged), judged, self.drop):
+            return ""
+        one = seen.estimated[name]
         between = f"{one.value:.4g} ({one.low:.4g} to {one.high:.4g})"
         return f"{name} is estimated at {between} before labels, for two windows: the rows that judged {number} gave {judged:.4g}"
 
@@ -98,6 +102,9 @@ class Foresee:
             return None
 
 
-def answered_by(rows: pa.Table, number: str) -> pa.Table:
-    """The rows that a version answered."""
-    return rows if not rows.num_rows else rows.filter(pc.equal(rows["version"], number))
+def answered_by(rows: pa.Table, number: str, window: Window) -> pa.Table:
+    """The rows of the log that a version answered in a window."""
+    if not rows.num_rows:
+        return rows
+    inside = pa.array(stored.times(rows) >= stored.moment(window.start))
+    return rows.filter(pc.and_(inside, pc.equal(rows["version"], number)))

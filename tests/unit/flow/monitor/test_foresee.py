@@ -5,9 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.benches import DAY, NEVER, T0, Installation, install, make_project, write_csv
+from tests.benches import DAY, NEVER, T0, Installation, day, install, make_project, write_csv
 from tests.worlds import METRICS, begin, live, make
 
+from farero.core.label import LabelRow
 from farero.core.policy import PolicyRule
 from farero.core.window import WindowSize
 from farero.flow.monitor import foresee
@@ -49,9 +50,30 @@ def test_where_labels_of_the_window_have_come_they_speak_and_the_estimate_does_n
     here = world(tmp_path)
     lived(here, 0, high=0.9)
     decision = lived(here, 1, high=0.9).decision
-    told = str(decision.inputs["estimated_because"])
-    assert told and decision.inputs["performance_fresh"] is True
-    assert told not in decision.because and any("on the newest labelled rows" in reason for reason in decision.because)
+    assert decision.inputs["estimated_because"] == "" and decision.inputs["performance_fresh"] is True
+    assert any("on the newest labelled rows" in reason for reason in decision.because)
+
+
+@pytest.mark.row("R4", "M6")
+@pytest.mark.parametrize(("better", "reason"), [(True, False), (False, True)])
+def test_labels_of_the_window_before_must_not_say_otherwise(tmp_path: Path, better: bool, reason: bool) -> None:
+    here = world(tmp_path)
+    lived(here, 0, high=0.9, labelled=False)
+    with here.bench.store.write() as conn:
+        (known,) = observations.latest(conn, "points")
+        observations.put(conn, "points", replace(known, labelled=600, metrics={"mae": 0.5 if better else 1.0}))
+    assert bool(lived(here, 1, high=0.9, labelled=False).decision.inputs["estimated_because"]) is reason
+
+
+@pytest.mark.row("R4", "M6")
+def test_a_few_labels_that_come_early_do_not_silence_the_estimate(tmp_path: Path) -> None:
+    here = world(tmp_path)
+    lived(here, 0, high=0.9, labelled=False)
+    live(here, "number", 1, rows=600, high=0.9, labelled=False)
+    here.loop.label.take([LabelRow(raw=5.0, request_id="day-1", row=row, known_at=day(1).start + DAY / 2) for row in range(5)])
+    (turn,) = here.loop.turn(here.bench.clock.now(), renew=lambda turn: turn)
+    assert turn.decision.inputs["performance_fresh"] is True
+    assert str(turn.decision.inputs["estimated_because"]) in turn.decision.because
 
 
 @pytest.mark.row("M6")

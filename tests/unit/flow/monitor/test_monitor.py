@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 from tests.benches import NEVER, ROWS, WON, Installation, day, install
+from tests.unit.store.values import version
 
 from farero.core.observation import Observation
+from farero.core.version import Version
+from farero.flow.monitor import _best
 from farero.project.load import Loaded
 from farero.store import observations, versions
 
@@ -121,3 +124,15 @@ def test_a_fall_counts_only_beyond_the_baseline_s_own_error(calm: Installation, 
     performance = decision.inputs["performance"]
     assert isinstance(performance, float) and 3.0 < performance < 4.5
     assert decision.inputs["performance_fell"] is fell
+
+
+@pytest.mark.row("M4", "R4")
+def test_where_the_loss_says_nothing_of_the_metric_the_best_of_those_that_enough_rows_judged_is_the_standard() -> None:
+    def judged(number: str, auc: float, loss: float, rows: float) -> Version:
+        figures = {"roc_auc": auc, "loss_mean": loss, "loss_std": 0.3, "measured_rows": rows}
+        return version(number, metrics=figures)
+
+    easy, hard, lucky = judged("1.0.0", 0.73, 0.24, 2000), judged("1.1.0", 0.83, 0.31, 1200), judged("1.2.0", 0.95, 0.2, 100)
+    assert _best([easy, hard, lucky], "roc_auc") is hard
+    assert _best([easy, hard, lucky], "log_loss") is easy
+    assert _best([], "roc_auc") is None
