@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from farero.core.blend import ROUNDS, Way, choose, from_tags, mean, tags
-from farero.core.competition import Entrant
+from farero.core.competition import Entrant, entrants
 
 Floats = NDArray[np.float64]
 OLD, YOUNG = Entrant(), Entrant(look_back=timedelta(days=90))
@@ -83,3 +83,11 @@ def test_a_version_s_tags_tell_its_way_and_are_read_back(way: Way) -> None:
 
 def test_a_version_without_such_tags_has_no_way() -> None:
     assert from_tags({"sha256": "abc"}) is None
+
+
+@pytest.mark.row("R5")
+def test_the_look_backs_of_a_blend_that_all_history_leads_compete_again() -> None:
+    day, month = timedelta(days=1), Entrant(look_back=timedelta(days=45))
+    for way in (Way(parts=((OLD, 1), (month, 1))), Way(parts=((OLD, 3), (month, 1)))):
+        competing = entrants((), look_back=None, span=3000 * day, window=day, before=way.near)
+        assert [one.name for one in competing] == ["all history", "90d", "45d", "22d"]

@@ -178,7 +178,7 @@ class Retrain:
         way = blend.from_tags(production.tags) if production else None
         before_name = way.lead.name if way else None
         competing = entrants(
-            self.rule.candidates, look_back=self.rule.look_back, window=self.window_size.span, before=before_name,
+            self.rule.candidates, look_back=self.rule.look_back, window=self.window_size.span, before=way.near if way else None,
             span=stored.aware(rows.times[-1]) - stored.aware(rows.times[0]) if rows.count else timedelta(0),
         )  # fmt: skip
         ways = [Way.of(one) for one in competing]
