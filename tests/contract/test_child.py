@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.contract import jobs
 
-from farero.adapters.child_process import ChildProcess
+from farero.adapters.child_process import ChildProcess, _Output
 from farero.adapters.inline_child import InlineChild
 from farero.core.masking import Mask
 from farero.errors import TrainFailed
@@ -61,6 +61,16 @@ def test_of_a_job_that_prints_a_lot_the_end_is_kept(child: Child, tmp_path: Path
     output = (tmp_path / "output.txt").read_text()
     assert len(output) == 64 << 10
     assert output.endswith("line 199998\nline 199999\n")
+
+
+@pytest.mark.parametrize("block", [1000, 4097, 65_536, 300_000])
+def test_as_much_is_kept_wherever_the_last_block_ends(block: int) -> None:
+    printed = b"".join(b"line %d\n" % number for number in range(60_000))
+    for size in (len(printed), len(printed) - 5, (4 << 16) + 1, (4 << 16) + 3):
+        output = _Output(None, str)
+        for start in range(0, size, block):
+            output.add(printed[start : min(start + block, size)])
+        assert output.kept() == printed[:size][-(64 << 10) :]
 
 
 @pytest.mark.row("R5")

@@ -158,8 +158,10 @@ class _Output:
     def add(self, block: bytes) -> None:
         self._bytes += block
         if len(self._bytes) > 4 * _KEPT:
-            # A secret that was cut in two would be known by nobody: what is left of its line goes as well.
-            del self._bytes[: max(self._bytes.find(b"\n", len(self._bytes) - _KEPT), len(self._bytes) - _KEPT)]
+            # A secret that was cut in two would be known by nobody: a line is kept whole, or what is left of it goes as well.
+            cut = len(self._bytes) - _KEPT
+            whole = self._bytes.rfind(b"\n", cut - _KEPT, cut)
+            del self._bytes[: whole + 1 if whole >= 0 else max(self._bytes.find(b"\n", cut), cut)]
         if self._progress is not None:
             *lines, rest = (self._rest + block).split(b"\n")
             self._rest = rest[-_KEPT:]
