@@ -22,7 +22,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +35,7 @@ from benchmarks.serving.report import Table, markdown, text  # noqa: E402
 from farero.core import performance  # noqa: E402
 from farero.core.competition import FEWEST_WINDOWS, LADDER  # noqa: E402
 from farero.core.prediction import Outputs  # noqa: E402
-from farero.core.window import duration_text, window_at  # noqa: E402
+from farero.core.window import duration_text  # noqa: E402
 from farero.serving import stored  # noqa: E402
 
 Floats = NDArray[np.float64]
@@ -49,13 +48,6 @@ class Hindsight(Plain):
 
     def __init__(self, stream: Stream, path: Path, folder: Path) -> None:
         super().__init__(stream, path, folder)
-        self.windows: list[tuple[int, int, Any]] = []
-        begin = self.first
-        while begin < self.rows.count:
-            window = window_at(stored.aware(self.rows.times[begin]), self.size.span)
-            end = int(np.searchsorted(self.rows.times, stored.moment(window.end)))
-            self.windows.append((begin, end, window.end))
-            begin = end
         span: timedelta = stored.aware(self.rows.times[-1]) - stored.aware(self.rows.times[0])
         fitting = [duration_text(length) for length in LADDER if FEWEST_WINDOWS * self.size.span <= length < span]
         self.look_backs: list[str | None] = [None, *fitting]

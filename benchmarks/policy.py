@@ -20,9 +20,9 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -117,27 +117,32 @@ class Plain:
         self.until = history.train_until(self.rows, stream.train_until, self.size)
         self.first = int(np.searchsorted(self.rows.times, stored.moment(self.until)))
         self.x = frame(self.project.schema, self.rows.rows.columns)
+        self.windows = list(self._windows())
 
     def serve(self, *, every: int | None, look_back: str | None = None) -> dict[str, Any]:
         """The served metric, and how many fits it took. `every` None = never again."""
         begun, fits = process_time(), 0
         model = self._fit(self.until, None)
         answers = np.empty(self.rows.count - self.first)
-        begin, number = self.first, 0
-        while begin < self.rows.count:
-            window = window_at(stored.aware(self.rows.times[begin]), self.size.span)
-            end = int(np.searchsorted(self.rows.times, stored.moment(window.end)))
+        for number, (begin, end, closes) in enumerate(self.windows, start=1):
             answers[begin - self.first : end - self.first] = self._answer(model, begin, end)
-            begin, number = end, number + 1
-            whole = begin < self.rows.count
-            if every is not None and number % every == 0 and whole:
-                made = self._fit(window.end, look_back)
+            if every is not None and number % every == 0 and number < len(self.windows):
+                made = self._fit(closes, look_back)
                 model, fits = (made, fits + 1) if made is not None else (model, fits)
         labels = self.rows.labels[self.first :]
         known = ~np.isnan(labels)
         outputs = Outputs(value=answers if self.project.kind == "number" else (answers >= 0.5).astype(float), probability=answers)
         figure = performance.evaluate(self.project.kind, labels[known], stored.pick(outputs, known), [self.project.metric])
         return {"metric": figure[self.project.metric], "retrainings": fits, "trainings": fits, "cpu_s": process_time() - begun}
+
+    def _windows(self) -> Iterator[tuple[int, int, datetime]]:
+        """First row, row behind the last, and end of each window that holds rows."""
+        begin = self.first
+        while begin < self.rows.count:
+            closes = window_at(stored.aware(self.rows.times[begin]), self.size.span).end
+            end = int(np.searchsorted(self.rows.times, stored.moment(closes)))
+            yield begin, end, closes
+            begin = end
 
     def _fit(self, until: Any, look_back: str | None) -> Any:
         at = stored.moment(until)

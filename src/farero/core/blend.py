@@ -36,6 +36,11 @@ class Way:
         return cls(parts=((entrant, 1),))
 
     @property
+    def entrants(self) -> tuple[Entrant, ...]:
+        """Those that have a part."""
+        return tuple(entrant for entrant, _ in self.parts)
+
+    @property
     def shares(self) -> tuple[float, ...]:
         """Each entrant's share of the mean [0-1]; they add up to 1."""
         total = sum(count for _, count in self.parts)

@@ -19,7 +19,8 @@ from farero.core.schema import Schema
 from farero.errors import BadInput, Corrupt, PredictFailed
 from farero.project.adapted import OnnxModel, PyfuncModel, fitting, needed
 from farero.serving import mlflow_folder
-from farero.serving.blend import Blend, model_files, read_parts
+from farero.serving.blend import Blend, read_parts
+from farero.serving.layout import MODEL
 from farero.serving.pickle_machine import Malformed, Refused
 from farero.serving.unpickle import unpickle
 
@@ -92,9 +93,10 @@ def load_model(folder: Path, label: LabelSpec, schema: Schema) -> Any:
     """
     source = read_source(folder)
     if source is None:
-        members = [_unpickled(folder, name) for name in model_files(folder)]
         parts = read_parts(folder)
-        return Blend(members, [part.share for part in parts], label) if parts else members[0]
+        if not parts:
+            return _unpickled(folder, MODEL)
+        return Blend([_unpickled(folder, part.file) for part in parts], [part.share for part in parts], label)
     try:
         return fitting(_brought(_there(folder, source.file), source, label), label, tuple(field.name for field in schema.features))
     except (Corrupt, PredictFailed):

@@ -59,7 +59,7 @@ class Foresee:
         except PredictFailed:  # the version does not answer these rows any more: other steps say so
             return {}
         found = estimator.estimates(estimator.tally(outputs, matrix)).metrics
-        return {name: found[name] for name in dict.fromkeys((self.metric, judged_by(self.metric))) if name in found}
+        return {name: found[name] for name in self._wanted() if name in found}
 
     def fallen(self, version: Loaded, seen: Observation) -> str:
         """Why a window and the one before it are estimated to go worse than when the version was judged; "" = they are not.
@@ -84,6 +84,9 @@ class Foresee:
         between = f"{one.value:.4g} ({one.low:.4g} to {one.high:.4g})"
         return f"{name} is estimated at {between} before labels, for two windows: the rows that judged {number} gave {judged:.4g}"
 
+    def _wanted(self) -> list[str]:
+        return list(dict.fromkeys((self.metric, judged_by(self.metric))))
+
     def _is_worse(self, name: str, found: Mapping[str, Estimate], judged: float) -> bool:
         return name in found and has_fallen(name, found[name], judged, self.drop)
 
@@ -97,7 +100,7 @@ class Foresee:
 
     def _learn(self, version: Loaded) -> Estimator | None:
         try:
-            return estimating.learn(version, self.label, list(dict.fromkeys((self.metric, judged_by(self.metric)))), quick=True)
+            return estimating.learn(version, self.label, self._wanted(), quick=True)
         except ValueError:  # too few rows judged it, or rows of one class; `farero estimate` says which
             return None
 

@@ -273,7 +273,7 @@ class Retrain:
     def _one(self, folder: Path, job: _Job, journal: Journal) -> _Made:
         (way,) = job.ways
         newest = job.rows.times[-1]
-        learnt = of_entrants([entrant for entrant, _ in way.parts], job.train, newest, self.seed)
+        learnt = of_entrants(way.entrants, job.train, newest, self.seed)
         if job.refit_of is None and job.rehearsal is None and _kind(job.origin) == "retrain":
             self.trainer.refuse(learnt)
         with journal.step("train"):
@@ -289,7 +289,7 @@ class Retrain:
         )  # fmt: skip
         self.contest.take(way, heats, folder)
         spent = sum(heat.cpu_s for heat in heats) - cpu_s(folder)
-        learnt = of_entrants([entrant for entrant, _ in way.parts], job.train, newest, self.seed)
+        learnt = of_entrants(way.entrants, job.train, newest, self.seed)
         return _Made(way=way, learnt=learnt, heats=heats, tags={"trainings": str(len(heats)), "contest_cpu_s": f"{spent:.3f}"})
 
     def _rehearse(self, train: Labelled, heldout: Labelled, job: _Job, journal: Journal) -> Labelled:

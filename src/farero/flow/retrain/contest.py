@@ -94,7 +94,7 @@ class Contest:
         digests = {heat.entrant: heat.digest for heat in found}
         parts = [
             (self.files.open(digests[entrant.name]), share, entrant.name)
-            for (entrant, _), share in zip(way.parts, way.shares, strict=True)
+            for entrant, share in zip(way.entrants, way.shares, strict=True)
         ]  # fmt: skip
         assemble(folder, parts)
         (folder / NAME).unlink(missing_ok=True)

@@ -71,7 +71,7 @@ class Trainer:
         """
         with tempfile.TemporaryDirectory(prefix="farero-train-") as name:
             made = []
-            for number, ((entrant, _), share) in enumerate(zip(way.parts, way.shares, strict=True)):
+            for number, (entrant, share) in enumerate(zip(way.entrants, way.shares, strict=True)):
                 own = Path(name) / str(number)
                 own.mkdir()
                 self.run(own, of_entrants([entrant], rows, newest, self.seed), until, entrant, journal)

@@ -69,6 +69,22 @@ def changed(loaded: Loaded, folder: Path, *ways: Entrant) -> Installation:
     return here
 
 
+def killed_after(here: Installation, trainings: int) -> None:
+    """The turn at the end of the first day, cut off when a child is to train after so many trainings in all."""
+    here.bench.clock.set(day(0).end)
+    run = here.child.run
+
+    def die(*args: object, **kwargs: object) -> None:
+        if here.child.trainings == trainings:
+            raise Killed
+        run(*args, **kwargs)  # type: ignore[arg-type]
+
+    here.child.run = die  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        here.loop.turn(day(0).end)
+    here.child.run = run  # type: ignore[method-assign]
+
+
 def stored(here: Installation) -> dict[str, str]:
     with here.bench.store.read() as conn:
         return {heat.entrant: heat.failed for heat in heats.all(conn, "points")}
@@ -124,18 +140,7 @@ def test_a_way_that_has_too_few_rows_is_out_and_the_others_go_on(points: Loaded,
 @pytest.mark.row("R4", "R5")
 def test_a_contest_cut_off_between_two_heats_trains_only_the_rest(points: Loaded, tmp_path: Path) -> None:
     here = changed(points, tmp_path, Entrant(), Entrant(look_back=DAY))
-    here.bench.clock.set(day(0).end)
-    run = here.child.run
-
-    def die_at_second(*args: object, **kwargs: object) -> None:
-        if here.child.trainings == 3:
-            raise Killed
-        run(*args, **kwargs)  # type: ignore[arg-type]
-
-    here.child.run = die_at_second  # type: ignore[method-assign]
-    with pytest.raises(Killed):
-        here.loop.turn(day(0).end)
-    here.child.run = run  # type: ignore[method-assign]
+    killed_after(here, 3)
     (turn,) = here.end(0)
     assert turn.verdict is not None and turn.verdict.accepted
     assert here.child.trainings == 2 + 2 + 1
@@ -213,18 +218,7 @@ def test_without_blends_one_way_wins_alone(doing: Loaded, tmp_path: Path) -> Non
 @pytest.mark.row("R5", "R13")
 def test_a_blend_cut_off_while_it_is_refitted_trains_no_heat_again(doing: Loaded, tmp_path: Path) -> None:
     here = changed(doing, tmp_path, LOW, HIGH)
-    here.bench.clock.set(day(0).end)
-    run = here.child.run
-
-    def die_in_the_refit(*args: object, **kwargs: object) -> None:
-        if here.child.trainings == 2 + 2 + 1:
-            raise Killed
-        run(*args, **kwargs)  # type: ignore[arg-type]
-
-    here.child.run = die_in_the_refit  # type: ignore[method-assign]
-    with pytest.raises(Killed):
-        here.loop.turn(day(0).end)
-    here.child.run = run  # type: ignore[method-assign]
+    killed_after(here, 2 + 2 + 1)
     (turn,) = here.end(0)
     assert turn.candidate is not None and turn.candidate.number == "1.1.1"
     assert here.child.trainings == 2 + 2 + 1 + 2
